@@ -1,0 +1,134 @@
+/**
+ * Group commit. A lone call goes out at once; calls made while earlier batches are on the wire wait
+ * for one of them to come back, and then travel together. Nothing ever waits for a timer.
+ */
+import { ClosedError, OverloadedError } from "../model/errors.ts";
+import { MAX_PENDING_BYTES, MAX_PENDING_CALLS } from "../model/limits.ts";
+import type { Part } from "./part.ts";
+
+interface PendingCall<Item, Reply> {
+  readonly item: Item;
+  readonly bytes: number;
+  resolve(reply: Reply): void;
+  reject(error: unknown): void;
+}
+
+export interface BatcherOptions<Item, Reply> {
+  /** Sends a batch; the replies come in its order. */
+  readonly send: (items: Item[]) => Promise<Reply[]>;
+  readonly maxItems: number;
+  readonly maxBytes?: number;
+  readonly maxBatchesInFlight: number;
+}
+
+export class Batcher<Item, Reply> implements Part {
+  readonly #options: BatcherOptions<Item, Reply>;
+  #pending: PendingCall<Item, Reply>[] = [];
+  #pendingBytes = 0;
+  #batchesInFlight = 0;
+  #isFlushScheduled = false;
+  #isStopped = false;
+  #onIdle: (() => void)[] = [];
+
+  constructor(options: BatcherOptions<Item, Reply>) {
+    this.#options = options;
+  }
+
+  start(): void {
+    // A batcher runs on demand.
+  }
+
+  /**
+   * @param bytes what the item weighs against the batch's limit of bytes
+   * @throws ClosedError after a stop, OverloadedError if too many calls wait already
+   */
+  add(item: Item, bytes = 0): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      if (this.#isStopped) {
+        reject(new ClosedError("this queue or worker is closed: create a new one"));
+        return;
+      }
+      if (this.#pending.length >= MAX_PENDING_CALLS || this.#pendingBytes + bytes > MAX_PENDING_BYTES) {
+        reject(
+          new OverloadedError(
+            `${this.#pending.length} calls with ${this.#pendingBytes} bytes wait for Redis already: ` +
+              "await earlier calls before making more",
+          ),
+        );
+        return;
+      }
+      this.#pending.push({ item, bytes, resolve, reject });
+      this.#pendingBytes += bytes;
+      this.#scheduleFlush();
+    });
+  }
+
+  /** Refuses further calls; resolves when those made before have been answered. */
+  stop(): Promise<void> {
+    this.#isStopped = true;
+    return this.idle();
+  }
+
+  /** Resolves when nothing waits and nothing is on the wire. */
+  idle(): Promise<void> {
+    if (this.#pending.length === 0 && this.#batchesInFlight === 0) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      this.#onIdle.push(resolve);
+    });
+  }
+
+  /** After the current round of promise callbacks, so that calls made in it share a batch. */
+  #scheduleFlush(): void {
+    if (!this.#isFlushScheduled && this.#batchesInFlight < this.#options.maxBatchesInFlight) {
+      this.#isFlushScheduled = true;
+      process.nextTick(() => {
+        this.#isFlushScheduled = false;
+        this.#flush();
+      });
+    }
+  }
+
+  #flush(): void {
+    while (this.#pending.length > 0 && this.#batchesInFlight < this.#options.maxBatchesInFlight) {
+      const batch = this.#takeBatch();
+      this.#batchesInFlight += 1;
+      void this.#send(batch).finally(() => {
+        this.#batchesInFlight -= 1;
+        this.#flush();
+        if (this.#pending.length === 0 && this.#batchesInFlight === 0) {
+          for (const resolve of this.#onIdle.splice(0)) resolve();
+        }
+      });
+    }
+  }
+
+  #takeBatch(): PendingCall<Item, Reply>[] {
+    const { maxItems, maxBytes = Number.POSITIVE_INFINITY } = this.#options;
+    let size = 0;
+    let bytes = 0;
+    for (const call of this.#pending) {
+      if (size === maxItems || (size > 0 && bytes + call.bytes > maxBytes)) {
+        break;
+      }
+      size += 1;
+      bytes += call.bytes;
+    }
+    this.#pendingBytes -= bytes;
+    return this.#pending.splice(0, size);
+  }
+
+  async #send(batch: PendingCall<Item, Reply>[]): Promise<void> {
+    try {
+      const replies = await this.#options.send(batch.map((call) => call.item));
+      for (const [index, call] of batch.entries()) {
+        call.resolve(replies[index] as Reply);
+      }
+    } catch (error) {
+      for (const call of batch) {
+        call.reject(error);
+      }
+    }
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Keeps the leases of running jobs: extends them together at a third of the visibility timeout, and
+ * declares lost those that Redis refuses to extend or whose own deadline has passed.
+ */
+import { monotonicNow, startTimer, type Timer } from "../model/clock.ts";
+import { LeaseLostError } from "../model/errors.ts";
+import { RETRY_PAUSE_MAX_MS, SETTLE_BATCH_JOBS } from "../model/limits.ts";
+import type { JobStore } from "../store/job-store.ts";
+import type { Lease } from "./lease.ts";
+import type { Part } from "./part.ts";
+
+export interface LeaseKeeperOptions {
+  readonly store: JobStore;
+  readonly visibilityTimeoutMs: number;
+  readonly onLost: (lease: Lease) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export class LeaseKeeper implements Part {
+  readonly #options: LeaseKeeperOptions;
+  readonly #leases = new Set<Lease>();
+  #timer: Timer | undefined;
+  #isStopped = false;
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    // The timer runs only while leases are held.
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#leases.clear();
+  }
+
+  add(lease: Lease): void {
+    this.#leases.add(lease);
+    if (!this.#timer && !this.#isStopped) {
+      this.#schedule(this.#options.visibilityTimeoutMs / 3);
+    }
+  }
+
+  remove(lease: Lease): void {
+    this.#leases.delete(lease);
+  }
+
+  /**
+   * Extends the leases now.
+   *
+   * @throws HoldfastError if Redis gives no answer; refused leases are declared lost instead
+   */
+  async extend(leases: readonly Lease[]): Promise<void> {
+    const { store, visibilityTimeoutMs } = this.#options;
+    const sentAt = monotonicNow();
+    for (const lease of leases) lease.isBeingExtended = true;
+    try {
+      const extended = await store.extend(leases, visibilityTimeoutMs);
+      for (const [index, lease] of leases.entries()) {
+        if (extended[index]) {
+          lease.renew(sentAt, visibilityTimeoutMs);
+        } else {
+          this.#lose(lease, "its token is no longer in force");
+        }
+      }
+    } finally {
+      for (const lease of leases) lease.isBeingExtended = false;
+    }
+  }
+
+  #schedule(delayMs: number): void {
+    this.#timer = startTimer(delayMs, () => {
+      this.#timer = undefined;
+      this.#tick();
+    });
+  }
+
+  #tick(): void {
+    const { visibilityTimeoutMs, onError } = this.#options;
+    const now = monotonicNow();
+    const due: Lease[] = [];
+    let earliestDeadline = Number.POSITIVE_INFINITY;
+    for (const lease of this.#leases) {
+      if (lease.deadline <= now) {
+        this.#lose(lease, "it was not extended in time");
+        continue;
+      }
+      earliestDeadline = Math.min(earliestDeadline, lease.deadline);
+      // A little early counts as a third: timers do not fire to the microsecond.
+      if (!lease.isBeingExtended && now - lease.renewedAt >= visibilityTimeoutMs / 3 - 5) {
+        due.push(lease);
+      }
+    }
+    for (let first = 0; first < due.length; first += SETTLE_BATCH_JOBS) {
+      this.extend(due.slice(first, first + SETTLE_BATCH_JOBS)).catch(onError);
+    }
+    if (this.#leases.size > 0 && !this.#isStopped) {
+      this.#schedule(Math.min(earliestDeadline - now, this.#tickMs(due.length > 0)));
+    }
+  }
+
+  /** While extensions are under way the next tick comes sooner, in case they fail. */
+  #tickMs(isExtending: boolean): number {
+    const { visibilityTimeoutMs } = this.#options;
+    return isExtending
+      ? Math.min(visibilityTimeoutMs / 10, RETRY_PAUSE_MAX_MS)
+      : visibilityTimeoutMs / 3;
+  }
+
+  #lose(lease: Lease, reason: string): void {
+    if (this.#leases.delete(lease)) {
+      lease.lose(new LeaseLostError(`the lease of job ${JSON.stringify(lease.id)} is lost: ${reason}`));
+      this.#options.onLost(lease);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/** Sends new jobs in batches, and repeats a batch without an answer until its time is up. */
+import { monotonicNow, pause, withDeadline } from "../model/clock.ts";
+import { EnqueueUnconfirmedError, HoldfastError, RedisUnavailableError } from "../model/errors.ts";
+import { BATCHES_IN_FLIGHT, ENQUEUE_BATCH_BYTES, ENQUEUE_BATCH_JOBS } from "../model/limits.ts";
+import type { JobStore } from "../store/job-store.ts";
+import type { EnqueueReply, NewJob } from "../store/messages.ts";
+import { Batcher } from "./batcher.ts";
+import type { Part } from "./part.ts";
+import { retryPauseMs } from "./retry-pause.ts";
+
+interface TimedJob extends NewJob {
+  readonly deadline: number;
+}
+
+const noAnswer = () => new RedisUnavailableError("Redis did not answer in time");
+
+export class Producer implements Part {
+  readonly #store: JobStore;
+  readonly #timeoutMs: number;
+  readonly #batcher: Batcher<TimedJob, EnqueueReply | HoldfastError>;
+
+  constructor(store: JobStore, timeoutMs: number) {
+    this.#store = store;
+    this.#timeoutMs = timeoutMs;
+    this.#batcher = new Batcher({
+      send: (jobs) => this.#send(jobs),
+      maxItems: ENQUEUE_BATCH_JOBS,
+      maxBytes: ENQUEUE_BATCH_BYTES,
+      maxBatchesInFlight: BATCHES_IN_FLIGHT,
+    });
+  }
+
+  start(): void {
+    // Batches are sent on demand.
+  }
+
+  /** @throws EnqueueUnconfirmedError, QueueFullError and what else Redis answers */
+  async enqueue(job: NewJob): Promise<EnqueueReply> {
+    const { id, envelope, due } = job;
+    const deadline = monotonicNow() + this.#timeoutMs;
+    const reply = await this.#batcher.add({ id, envelope, due, deadline }, envelope.length);
+    if (reply instanceof HoldfastError) {
+      throw reply;
+    }
+    return reply;
+  }
+
+  /** Resolves when all jobs taken before are answered for. */
+  stop(): Promise<void> {
+    return this.#batcher.stop();
+  }
+
+  /** Safe to repeat: a stored envelope that comes again is answered as created. */
+  async #send(jobs: TimedJob[]): Promise<(EnqueueReply | HoldfastError)[]> {
+    for (let failures = 1; ; failures += 1) {
+      const remainingMs = Math.max(1, Math.ceil(jobs[0]!.deadline - monotonicNow()));
+      try {
+        return await withDeadline(this.#store.enqueue(jobs, remainingMs), remainingMs, noAnswer);
+      } catch (error) {
+        if (!(error instanceof HoldfastError) || error.code !== "REDIS_UNAVAILABLE") {
+          throw error;
+        }
+        const pauseMs = retryPauseMs(failures);
+        if (monotonicNow() + pauseMs >= jobs[0]!.deadline) {
+          return jobs.map(({ id }) => new EnqueueUnconfirmedError([id], this.#timeoutMs, { cause: error }));
+        }
+        await pause(pauseMs);
+      }
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Sends the outcome of each job in batches, and repeats it until Redis answers or the lease ends.
+ * After that the job belongs to the reaper.
+ */
+import { monotonicNow, pause } from "../model/clock.ts";
+import { HoldfastError } from "../model/errors.ts";
+import { BATCHES_IN_FLIGHT, SETTLE_BATCH_JOBS } from "../model/limits.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { JobStore } from "../store/job-store.ts";
+import type { LeaseKey, SettleResult } from "../store/messages.ts";
+import { Batcher } from "./batcher.ts";
+import type { Lease } from "./lease.ts";
+import type { Part } from "./part.ts";
+import { retryPauseMs } from "./retry-pause.ts";
+
+/** "lost": another holder has the job. "unconfirmed": no answer came while the lease held. */
+export type Settlement = "settled" | "lost" | "unconfirmed";
+
+type Retry = LeaseKey & { delayMs: number; counts: boolean; error: string };
+type Burial = LeaseKey & { counts: boolean; reason: string };
+
+interface Answer {
+  readonly result: SettleResult;
+  /** Whether the call may have run twice, for the connection closed meanwhile. */
+  readonly isAmbiguous: boolean;
+}
+
+export class Settler implements Part {
+  readonly #store: JobStore;
+  readonly #onError: (error: unknown) => void;
+  readonly #acks: Batcher<LeaseKey, Answer>;
+  readonly #retries: Batcher<Retry, Answer>;
+  readonly #burials: Batcher<Burial, Answer>;
+  readonly #stopping = new AbortController();
+  #unsettled = 0;
+  #onIdle: (() => void)[] = [];
+
+  constructor(store: JobStore, onError: (error: unknown) => void) {
+    this.#store = store;
+    this.#onError = onError;
+    this.#acks = this.#batcher((leases) => store.ack(leases));
+    this.#retries = this.#batcher((items) => store.nack(items));
+    this.#burials = this.#batcher((items) => store.bury(items));
+  }
+
+  start(): void {
+    // Outcomes are sent on demand.
+  }
+
+  /** Outcomes without an answer yet. */
+  get unsettled(): number {
+    return this.#unsettled;
+  }
+
+  /** Never rejects: a failure is reported, and ends in "unconfirmed". */
+  async settle(lease: Lease, outcome: Outcome): Promise<Settlement> {
+    this.#unsettled += 1;
+    try {
+      return await this.#settle(lease, outcome);
+    } finally {
+      this.#unsettled -= 1;
+      if (this.#unsettled === 0) {
+        for (const resolve of this.#onIdle.splice(0)) resolve();
+      }
+    }
+  }
+
+  /** Resolves when every outcome has its answer. */
+  idle(): Promise<void> {
+    return this.#unsettled === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => {
+          this.#onIdle.push(resolve);
+        });
+  }
+
+  /** Gives up on what has no answer yet. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all([this.#acks.stop(), this.#retries.stop(), this.#burials.stop()]);
+  }
+
+  async #settle(lease: Lease, outcome: Outcome): Promise<Settlement> {
+    for (let failures = 0; ; ) {
+      try {
+        const { result, isAmbiguous } = await this.#send(lease, outcome);
+        // While the lease holds nobody else can have settled the job. So if an earlier copy of this
+        // call may have arrived, a refusal means that it did.
+        const wasApplied = (failures > 0 || isAmbiguous) && monotonicNow() < lease.deadline;
+        return result === "done" || wasApplied ? "settled" : "lost";
+      } catch (error) {
+        failures += 1;
+        const isWorthRepeating = error instanceof HoldfastError && error.retryable;
+        const pauseMs = retryPauseMs(failures);
+        if (!isWorthRepeating || monotonicNow() + pauseMs >= lease.deadline || this.#isStopping) {
+          this.#onError(error);
+          return "unconfirmed";
+        }
+        await pause(pauseMs, this.#stopping.signal);
+      }
+    }
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  #send({ id, token }: Lease, outcome: Outcome): Promise<Answer> {
+    switch (outcome.kind) {
+      case "ack":
+        return this.#acks.add({ id, token });
+      case "retry": {
+        const { delayMs, counts, error } = outcome;
+        return this.#retries.add({ id, token, delayMs, counts, error });
+      }
+      case "bury":
+        return this.#burials.add({ id, token, counts: outcome.counts, reason: outcome.reason });
+    }
+  }
+
+  #batcher<Item>(send: (items: Item[]) => Promise<SettleResult[]>): Batcher<Item, Answer> {
+    return new Batcher({
+      send: async (items) => {
+        const epoch = this.#store.connectionEpoch;
+        const results = await send(items);
+        const isAmbiguous = this.#store.connectionEpoch !== epoch;
+        return results.map((result) => ({ result, isAmbiguous }));
+      },
+      maxItems: SETTLE_BATCH_JOBS,
+      maxBatchesInFlight: BATCHES_IN_FLIGHT,
+    });
+  }
+}

@@ -1,0 +1,71 @@
+/** The only place that reads a clock or starts a timer. Redis's clock alone decides about jobs. */
+
+/** Node's timers overflow above this and would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export interface Timer {
+  cancel(): void;
+}
+
+/** Milliseconds on a clock that never jumps: for deadlines within this process. */
+export function monotonicNow(): number {
+  return performance.now();
+}
+
+/** Milliseconds since 1970 on this machine's clock: for display, never compared with a score. */
+export function wallClockNow(): number {
+  return Date.now();
+}
+
+/** Calls back once after `delayMs`. */
+export function startTimer(delayMs: number, callback: () => void): Timer {
+  const timeout = setTimeout(callback, Math.min(Math.max(delayMs, 0), LONGEST_TIMER_MS));
+  return { cancel: () => clearTimeout(timeout) };
+}
+
+/** Resolves after `delayMs`, or as soon as the signal aborts. */
+export function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) {
+      resolve();
+      return;
+    }
+    const finish = () => {
+      timer.cancel();
+      signal?.removeEventListener("abort", finish);
+      resolve();
+    };
+    const timer = startTimer(delayMs, finish);
+    signal?.addEventListener("abort", finish);
+  });
+}
+
+/** The promise's result, or a rejection with `timeoutError()` if it has none after `timeoutMs`. */
+export function withDeadline<T>(
+  promise: Promise<T>,
+  timeoutMs: number,
+  timeoutError: () => Error,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = startTimer(timeoutMs, () => reject(timeoutError()));
+    promise.then(
+      (value) => {
+        timer.cancel();
+        resolve(value);
+      },
+      (error: unknown) => {
+        timer.cancel();
+        reject(error);
+      },
+    );
+  });
+}
+
+/** Whether the promise settled, either way, within `timeoutMs`. */
+export async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  const late = new Error("late");
+  return withDeadline(promise, timeoutMs, () => late).then(
+    () => true,
+    (error: unknown) => error !== late,
+  );
+}

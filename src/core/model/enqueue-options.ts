@@ -1,0 +1,88 @@
+/** Options of one job, and when it is due. */
+import { checkDuration, checkId, checkOptionNames } from "./checks.ts";
+import type { Headers } from "./envelope.ts";
+import { InvalidOptionError } from "./errors.ts";
+import { newJobId } from "./ids.ts";
+import * as limits from "./limits.ts";
+import { checkMaxAttempts } from "./worker-options.ts";
+
+/** When a job is due: one of the two, or neither for at once. */
+export interface DueOptions {
+  /** Milliseconds from now, by Redis's clock. */
+  readonly delayMs?: number;
+  /** A moment: a Date, or milliseconds since 1970. One that has passed makes the job due at once. */
+  readonly runAt?: Date | number;
+}
+
+export interface EnqueueOptions extends DueOptions {
+  /** 1 to 128 bytes. An id that the queue holds already is not stored again. Default: a new one, sorted by time. */
+  readonly id?: string;
+  /** Failed attempts after which the job is buried. Default: the worker's `maxAttempts`. */
+  readonly maxAttempts?: number;
+  /** Strings that travel with the job, at most 64 and 8,192 bytes. */
+  readonly headers?: Headers;
+}
+
+export interface ResolvedEnqueueOptions {
+  readonly id: string;
+  /** As the scripts read it: `+<ms>` from now, or `<ms>` since 1970. */
+  readonly due: string;
+  readonly maxAttempts: number | undefined;
+  readonly headers: Headers | undefined;
+}
+
+const DUE_NAMES = ["delayMs", "runAt"];
+const OPTION_NAMES = [...DUE_NAMES, "id", "maxAttempts", "headers"];
+
+/** @throws InvalidOptionError naming the option, its value and what is allowed */
+export function resolveEnqueueOptions(options: EnqueueOptions): ResolvedEnqueueOptions {
+  checkOptionNames("options", options, OPTION_NAMES);
+  return {
+    id: options.id === undefined ? newJobId() : checkId(options.id),
+    due: resolveDue(options),
+    maxAttempts: options.maxAttempts === undefined ? undefined : checkMaxAttempts(options.maxAttempts),
+    headers: options.headers === undefined ? undefined : checkHeaders(options.headers),
+  };
+}
+
+/** @throws InvalidOptionError if the due time is missing, doubled or out of range */
+export function resolveNewDue(options: DueOptions): string {
+  checkOptionNames("options", options, DUE_NAMES);
+  if (options.delayMs === undefined && options.runAt === undefined) {
+    throw new InvalidOptionError("runAt", undefined, "set, or delayMs in its place");
+  }
+  return resolveDue(options);
+}
+
+function resolveDue({ delayMs, runAt }: DueOptions): string {
+  if (runAt === undefined) {
+    return delayMs === undefined ? "+0" : `+${checkDuration("delayMs", delayMs)}`;
+  }
+  if (delayMs !== undefined) {
+    throw new InvalidOptionError("delayMs", delayMs, "left out where runAt is given: a job has one due time");
+  }
+  const time = runAt instanceof Date ? runAt.getTime() : runAt;
+  if (!Number.isSafeInteger(time) || time < 0 || time > limits.MAX_TIME_MS) {
+    throw new InvalidOptionError("runAt", runAt, `a valid Date, or whole milliseconds since 1970 up to ${limits.MAX_TIME_MS}`);
+  }
+  return String(time);
+}
+
+function checkHeaders(headers: Headers): Headers {
+  if (typeof headers !== "object" || headers === null || Array.isArray(headers)) {
+    throw new InvalidOptionError("headers", headers, "an object of strings");
+  }
+  const entries = Object.entries(headers);
+  let bytes = 0;
+  for (const [name, value] of entries) {
+    if (typeof value !== "string" || !value.isWellFormed() || !/^[\x21-\x7e]+$/.test(name)) {
+      throw new InvalidOptionError(`headers[${JSON.stringify(name)}]`, value, "a name of visible ASCII and a string of valid Unicode");
+    }
+    bytes += name.length + Buffer.byteLength(value);
+  }
+  if (entries.length > limits.MAX_HEADERS || bytes > limits.MAX_HEADERS_BYTES) {
+    const allowed = `at most ${limits.MAX_HEADERS} entries and ${limits.MAX_HEADERS_BYTES} bytes in all`;
+    throw new InvalidOptionError("headers", `${entries.length} entries, ${bytes} bytes`, allowed);
+  }
+  return headers;
+}

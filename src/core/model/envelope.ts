@@ -1,0 +1,86 @@
+/**
+ * The stored form of a job, opaque to the scripts: `1<enqueued at, base 36>[<JSON of options>]\n<payload>`.
+ * JSON never holds a raw line feed, so the first one ends the head, and the payload is untouched bytes.
+ */
+import { PayloadError } from "./errors.ts";
+
+const FORMAT = "1";
+const LINE_FEED = 10;
+
+export type Headers = Readonly<Record<string, string>>;
+
+export interface Envelope {
+  /** By the producer's clock, in milliseconds since 1970. */
+  readonly enqueuedAtMs: number;
+  /** Set if the job has a limit of its own. */
+  readonly maxAttempts?: number | undefined;
+  readonly headers?: Headers | undefined;
+  readonly payload: string | Uint8Array;
+}
+
+interface HeadOptions {
+  m?: number;
+  h?: Headers;
+}
+
+const NO_HEADERS: Headers = Object.freeze(Object.create(null));
+
+export function encodeEnvelope(envelope: Envelope): string | Buffer {
+  const { enqueuedAtMs, maxAttempts, headers, payload } = envelope;
+  let head = FORMAT + enqueuedAtMs.toString(36);
+  if (maxAttempts !== undefined || headers !== undefined) {
+    const options: HeadOptions = {};
+    if (maxAttempts !== undefined) options.m = maxAttempts;
+    if (headers !== undefined) options.h = headers;
+    head += JSON.stringify(options);
+  }
+  if (typeof payload === "string") {
+    return `${head}\n${payload}`;
+  }
+  return Buffer.concat([Buffer.from(`${head}\n`), payload]);
+}
+
+/** @throws PayloadError if these are not the bytes of an envelope */
+export function decodeEnvelope(stored: string | Buffer): Required<Envelope> {
+  const end = typeof stored === "string" ? stored.indexOf("\n") : stored.indexOf(LINE_FEED);
+  const head = typeof stored === "string" ? stored.slice(0, end) : stored.toString("utf8", 0, end);
+  const match = end > 0 ? /^1([0-9a-z]{1,11})(\{.*\})?$/.exec(head) : null;
+  const enqueuedAtMs = match ? Number.parseInt(match[1]!, 36) : Number.NaN;
+  if (!match || !Number.isSafeInteger(enqueuedAtMs)) {
+    throw new PayloadError("the stored envelope is not one that this release of holdfast can read");
+  }
+  const options = match[2] === undefined ? {} : parseOptions(match[2]);
+  return {
+    enqueuedAtMs,
+    maxAttempts: options.m,
+    headers: options.h ?? NO_HEADERS,
+    payload: stored.slice(end + 1),
+  };
+}
+
+function parseOptions(text: string): HeadOptions {
+  let options: HeadOptions;
+  try {
+    options = JSON.parse(text) as HeadOptions;
+  } catch (cause) {
+    throw new PayloadError("the head of the stored envelope is damaged", { cause });
+  }
+  const { m: maxAttempts, h: headers } = options;
+  const hasGoodLimit = maxAttempts === undefined || (Number.isSafeInteger(maxAttempts) && maxAttempts > 0);
+  if (!hasGoodLimit || (headers !== undefined && !isHeaders(headers))) {
+    throw new PayloadError("the head of the stored envelope is damaged");
+  }
+  // A null prototype keeps a header named `__proto__` what it is: a name.
+  return headers === undefined
+    ? options
+    : { ...options, h: Object.freeze(Object.assign(Object.create(null), headers) as Headers) };
+}
+
+function isHeaders(value: unknown): value is Headers {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((item) => typeof item === "string")
+  );
+}

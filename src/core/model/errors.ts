@@ -1,0 +1,162 @@
+/** What holdfast throws. One class per cause that a caller would treat differently. */
+
+export type HoldfastErrorCode =
+  | "CLOSED"
+  | "ENQUEUE_UNCONFIRMED"
+  | "HANDLER_TIMEOUT"
+  | "INCOMPATIBLE_DATA"
+  | "INVALID_OPTION"
+  | "LEASE_LOST"
+  | "OVERLOADED"
+  | "PAYLOAD"
+  | "QUEUE_FULL"
+  | "REDIS_REFUSED"
+  | "REDIS_UNAVAILABLE"
+  | "UNSAFE_REDIS"
+  | "WORKER_CLOSING";
+
+export interface HoldfastErrorOptions {
+  readonly cause?: unknown;
+}
+
+/** Base of all errors of holdfast. */
+export abstract class HoldfastError extends Error {
+  /** Stable, for programs; the message is for people. */
+  abstract readonly code: HoldfastErrorCode;
+  /** Whether the same call may succeed later without any change. */
+  abstract readonly retryable: boolean;
+
+  constructor(message: string, options?: HoldfastErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** An option has a value that is not allowed. Nothing was sent. */
+export class InvalidOptionError extends HoldfastError {
+  readonly code = "INVALID_OPTION";
+  readonly retryable = false;
+  /** Name of the option, such as `delayMs`. */
+  readonly option: string;
+
+  constructor(option: string, value: unknown, allowed: string) {
+    super(`${option} is ${describeValue(value)}, but must be ${allowed}`);
+    this.option = option;
+  }
+}
+
+/** A payload cannot be encoded or decoded, fails its schema, or is too large. */
+export class PayloadError extends HoldfastError {
+  readonly code = "PAYLOAD";
+  readonly retryable = false;
+}
+
+/** Redis is at its memory limit and refused new jobs. Workers go on; repeat once there is room. */
+export class QueueFullError extends HoldfastError {
+  readonly code = "QUEUE_FULL";
+  readonly retryable = true;
+}
+
+/**
+ * No answer came in time, so whether the jobs are stored is unknown. Enqueue again with the same ids:
+ * what was stored is then answered as a duplicate, and runs once.
+ */
+export class EnqueueUnconfirmedError extends HoldfastError {
+  readonly code = "ENQUEUE_UNCONFIRMED";
+  readonly retryable = true;
+  /** The ids in doubt. */
+  readonly ids: readonly string[];
+
+  constructor(ids: readonly string[], timeoutMs: number, options?: HoldfastErrorOptions) {
+    const named = ids.length === 1 ? `the job ${JSON.stringify(ids[0])}` : `${ids.length} jobs`;
+    super(
+      `Redis did not confirm ${named} within ${timeoutMs} ms; enqueue again with the same id ` +
+        `(error.ids), which is safe whether or not it was stored`,
+      options,
+    );
+    this.ids = ids;
+  }
+
+  /** The id in doubt, or the first of them. */
+  get id(): string {
+    return this.ids[0] ?? "";
+  }
+}
+
+/** The lease ended or went to another worker; whatever this holder still does will not be settled. */
+export class LeaseLostError extends HoldfastError {
+  readonly code = "LEASE_LOST";
+  readonly retryable = false;
+}
+
+/** The handler ran longer than `handlerTimeoutMs`. Counts as a failed attempt. */
+export class HandlerTimeoutError extends HoldfastError {
+  readonly code = "HANDLER_TIMEOUT";
+  readonly retryable = true;
+}
+
+/** The worker is closing and gives the job back, uncounted. */
+export class WorkerClosingError extends HoldfastError {
+  readonly code = "WORKER_CLOSING";
+  readonly retryable = true;
+}
+
+/** This server, or the way it is configured, would lose jobs. */
+export class UnsafeRedisError extends HoldfastError {
+  readonly code = "UNSAFE_REDIS";
+  readonly retryable = false;
+}
+
+/** The data under the queue's keys is not holdfast's, or was written by a newer release. */
+export class IncompatibleDataError extends HoldfastError {
+  readonly code = "INCOMPATIBLE_DATA";
+  readonly retryable = false;
+}
+
+/** Redis cannot be reached, does not answer in time, or is not ready to serve. */
+export class RedisUnavailableError extends HoldfastError {
+  readonly code = "REDIS_UNAVAILABLE";
+  readonly retryable = true;
+}
+
+/** Redis refused the command: credentials, permissions, or a server that lacks a command. */
+export class RedisRefusedError extends HoldfastError {
+  readonly code = "REDIS_REFUSED";
+  readonly retryable = false;
+}
+
+/** Too many calls wait in this process already. */
+export class OverloadedError extends HoldfastError {
+  readonly code = "OVERLOADED";
+  readonly retryable = true;
+}
+
+/** The queue or worker was closed before. */
+export class ClosedError extends HoldfastError {
+  readonly code = "CLOSED";
+  readonly retryable = false;
+}
+
+/** An error as one line of at most `maxLength` characters, for storage in `errors`. */
+export function describeError(error: unknown, maxLength: number): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(describeValue(error));
+  return text.toWellFormed().slice(0, maxLength);
+}
+
+function describeValue(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+    case "bigint":
+      return `${value}n`;
+    case "function":
+      return "a function";
+    case "object":
+      if (value instanceof Date) {
+        return `the date ${Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString()}`;
+      }
+      return value === null ? "null" : Array.isArray(value) ? "an array" : "an object";
+    default:
+      return String(value);
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Every bound of holdfast in one place, each with its reason. Scripts block the whole server while
+ * they run, so what one call may carry is bounded; so is what waits in memory, and every wait.
+ */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Largest integer that a sorted set's score and a JavaScript number both hold exactly. */
+export const MAX_TIME_MS = Number.MAX_SAFE_INTEGER;
+/** Longest span accepted for any timeout, delay or interval: a hundred years catches a wrong unit. */
+export const MAX_DURATION_MS = 100 * 366 * 24 * 60 * 60 * 1000;
+
+/** Names stand in each of a queue's nine keys. */
+export const MAX_QUEUE_NAME_BYTES = 128;
+export const MAX_PREFIX_BYTES = 64;
+/** Each byte of an id is stored twice, in `jobs` and in the sorted set. */
+export const MAX_ID_BYTES = 128;
+/** Default for `maxPayloadBytes`: larger bodies belong in an object store, with their address here. */
+export const DEFAULT_MAX_PAYLOAD_BYTES = MIB;
+/** Headers travel with every delivery; they are for context, not for data. */
+export const MAX_HEADERS = 64;
+export const MAX_HEADERS_BYTES = 8 * KIB;
+/** A failure is kept short: enough for the message and the top of the stack. */
+export const MAX_ERROR_LENGTH = KIB;
+
+/** Jobs in one `enqueue` call of the script: about 0.5 ms of server time. */
+export const ENQUEUE_BATCH_JOBS = 200;
+/** Bytes of envelopes in one `enqueue` call, but for a single larger one. */
+export const ENQUEUE_BATCH_BYTES = 512 * KIB;
+/** Jobs in one `ack`, `nack`, `bury` or `extend`. */
+export const SETTLE_BATCH_JOBS = 200;
+/** Jobs in one `claim`: above a hundred, the latency of others suffers more than throughput gains. */
+export const CLAIM_BATCH_JOBS = 100;
+/** Bytes of envelopes after which a reply of `claim` or `peek` is cut. */
+export const REPLY_BYTES = MIB;
+/** Leases given back by one `reap`, ids looked at by one admin call. */
+export const REAP_BATCH_JOBS = 100;
+export const ADMIN_BATCH_JOBS = 100;
+/** Entries of one audit page, and leases that one `mend` may search through. */
+export const VERIFY_PAGE_ENTRIES = 100;
+export const MEND_MAX_LEASES = 10_000;
+/** Findings that one audit reports in full; the rest is counted. */
+export const VERIFY_MAX_FINDINGS = 1_000;
+
+/** Batches of one kind on the wire: one being built by the server while the next one travels. */
+export const BATCHES_IN_FLIGHT = 2;
+/** Calls waiting for their batch, by number and by bytes: what a producer may pile up in memory. */
+export const MAX_PENDING_CALLS = 100_000;
+export const MAX_PENDING_BYTES = 256 * MIB;
+/** Jobs of an `enqueueMany` handed to the batches at a time. */
+export const ENQUEUE_MANY_SLICE = 10_000;
+/** Manual claims that may wait at the same time on one queue object. */
+export const MAX_CONCURRENT_CLAIMS = 256;
+/** Outcomes that may wait for Redis before a worker stops claiming, on top of its concurrency. */
+export const MAX_UNSETTLED_JOBS = 1_000;
+
+/** A call that has no answer by then counts as failed. Long against a round trip, short against a lease. */
+export const CALL_TIMEOUT_MS = 5_000;
+/** A worker starts without wake-ups if its subscription takes longer: they are hints. */
+export const SUBSCRIBE_TIMEOUT_MS = 1_000;
+/** What `close` grants to the last calls, beyond its own timeout. */
+export const CLOSE_FLUSH_MS = 2_000;
+/** Pauses between tries of a failing call. */
+export const RETRY_PAUSE_MIN_MS = 50;
+export const RETRY_PAUSE_MAX_MS = 1_000;
+/** Spread between the workers that know of the same expiring lease. Part of the second that recovery may take. */
+export const REAP_JITTER_MS = 200;
+/** How late a look may be before `health()` turns red: a call's timeout and a retry. */
+export const LOOK_LATENESS_ALLOWED_MS = CALL_TIMEOUT_MS + RETRY_PAUSE_MAX_MS;
+/** Attempts for which the reaper computes a backoff of their own; later ones share the last. */
+export const REAP_BACKOFF_STEPS = 20;
+
+export const MIN_VISIBILITY_TIMEOUT_MS = 100;
+/** Twelve hours, as in SQS: a job that runs longer should be split, or extended by its handler. */
+export const MAX_VISIBILITY_TIMEOUT_MS = 12 * 60 * 60 * 1000;
+export const MIN_POLL_INTERVAL_MS = 10;
+export const MAX_CONCURRENCY = 100_000;
+export const MAX_ATTEMPTS = 1_000_000;
+
+/** Layout of the keys and envelopes. A release refuses data with a higher number. */
+export const DATA_VERSION = 1;

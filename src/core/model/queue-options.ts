@@ -1,0 +1,135 @@
+/** Options of a queue: what a caller may give, and the resolved form that the engine reads. */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Cluster, Redis, RedisOptions } from "ioredis";
+import {
+  checkBoolean,
+  checkDuration,
+  checkFunction,
+  checkInteger,
+  checkOptionNames,
+  checkText,
+} from "./checks.ts";
+import { type Codec, jsonCodec } from "./codec.ts";
+import { InvalidOptionError } from "./errors.ts";
+import * as limits from "./limits.ts";
+
+/** Where Redis is: a URL, options for ioredis, or a client of your own, which holdfast never closes. */
+export type Connection = string | RedisOptions | Redis | Cluster;
+
+export interface QueueOptions<Input, Output = Input> {
+  /** Where Redis is. Default `redis://127.0.0.1:6379`. */
+  readonly connection?: Connection;
+  /** First part of every key, 1 to 64 bytes without `{` and `}`. Default `holdfast`. */
+  readonly prefix?: string;
+  /**
+   * A Standard Schema (Zod, Valibot, ArkType, …). Payloads are checked against it when they are
+   * enqueued and again when they are claimed; the handler gets its output. Default: no check.
+   */
+  readonly schema?: StandardSchemaV1<Input, Output>;
+  /** How payloads become bytes and back. Default JSON. */
+  readonly codec?: Codec;
+  /** Largest encoded payload, in bytes. Default 1,048,576. */
+  readonly maxPayloadBytes?: number;
+  /** Milliseconds after which an unconfirmed `enqueue` rejects. Default 5,000. */
+  readonly enqueueTimeoutMs?: number;
+  /**
+   * Whether enqueueing wakes a waiting worker through pub/sub. Without wake-ups, for servers or
+   * proxies that lack pub/sub, a job is found by polling alone. Default true.
+   */
+  readonly wakeups?: boolean;
+  /** Whether to accept a server that may evict jobs at its memory limit. Default false. */
+  readonly allowUnsafeEviction?: boolean;
+}
+
+export interface ResolvedQueueOptions {
+  readonly name: string;
+  readonly connection: Connection;
+  readonly prefix: string;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly codec: Codec;
+  readonly maxPayloadBytes: number;
+  readonly enqueueTimeoutMs: number;
+  readonly wakeups: boolean;
+  readonly allowUnsafeEviction: boolean;
+}
+
+const OPTION_NAMES = [
+  "connection",
+  "prefix",
+  "schema",
+  "codec",
+  "maxPayloadBytes",
+  "enqueueTimeoutMs",
+  "wakeups",
+  "allowUnsafeEviction",
+] as const satisfies readonly (keyof QueueOptions<unknown>)[];
+
+/** @throws InvalidOptionError naming the option, its value and what is allowed */
+export function resolveQueueOptions<Input, Output>(
+  name: string,
+  options: QueueOptions<Input, Output>,
+): ResolvedQueueOptions {
+  checkOptionNames("options", options, OPTION_NAMES);
+  return Object.freeze({
+    name: checkQueueName(name),
+    connection: checkConnection(options.connection ?? "redis://127.0.0.1:6379"),
+    prefix: checkUnbraced("prefix", options.prefix ?? "holdfast", limits.MAX_PREFIX_BYTES),
+    schema: options.schema === undefined ? undefined : checkSchema(options.schema),
+    codec: options.codec === undefined ? jsonCodec : checkCodec(options.codec),
+    maxPayloadBytes: checkInteger(
+      "maxPayloadBytes",
+      options.maxPayloadBytes ?? limits.DEFAULT_MAX_PAYLOAD_BYTES,
+      1,
+      512 * 1024 * 1024,
+    ),
+    enqueueTimeoutMs: checkDuration("enqueueTimeoutMs", options.enqueueTimeoutMs ?? 5_000, 1),
+    wakeups: checkBoolean("wakeups", options.wakeups ?? true),
+    allowUnsafeEviction: checkBoolean("allowUnsafeEviction", options.allowUnsafeEviction ?? false),
+  });
+}
+
+/** Braces would move the hash tag; `/<number>` at the end is how the shards of a queue are told apart. */
+function checkQueueName(name: unknown): string {
+  const text = checkUnbraced("name", name, limits.MAX_QUEUE_NAME_BYTES);
+  if (/\/\d+$/.test(text)) {
+    throw new InvalidOptionError("name", name, "a name that does not end in a slash and a number");
+  }
+  return text;
+}
+
+function checkUnbraced(option: string, value: unknown, maxBytes: number): string {
+  const text = checkText(option, value, maxBytes);
+  if (/[{}]/.test(text)) {
+    throw new InvalidOptionError(option, value, "without { and }, which mark the hash tag of a key");
+  }
+  return text;
+}
+
+function checkConnection(connection: Connection): Connection {
+  if (typeof connection === "string") {
+    const protocol = URL.canParse(connection) ? new URL(connection).protocol : "";
+    if (protocol !== "redis:" && protocol !== "rediss:") {
+      // The value is left out: a URL may hold a password.
+      throw new InvalidOptionError("connection", undefined, "a URL that starts with redis:// or rediss://");
+    }
+  } else if (typeof connection !== "object" || connection === null) {
+    throw new InvalidOptionError("connection", connection, "a URL, ioredis options, or an ioredis client");
+  }
+  return connection;
+}
+
+function checkSchema(schema: unknown): StandardSchemaV1 {
+  const candidate = schema as StandardSchemaV1 | null;
+  if (typeof candidate?.["~standard"]?.validate !== "function") {
+    throw new InvalidOptionError("schema", schema, "a Standard Schema, an object with `~standard`.validate");
+  }
+  return candidate;
+}
+
+function checkCodec(codec: Codec): Codec {
+  checkOptionNames("codec", codec, ["binary", "encode", "decode"]);
+  checkFunction("codec.encode", codec.encode);
+  checkFunction("codec.decode", codec.decode);
+  checkBoolean("codec.binary", codec.binary ?? false);
+  return codec;
+}

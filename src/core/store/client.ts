@@ -1,0 +1,29 @@
+/**
+ * The few calls of a Redis client that holdfast uses. ioredis 5 and 6 have them, standalone and
+ * Cluster; a client is told by its shape, since an application may hold another copy of ioredis.
+ */
+export type RedisArgument = string | number | Buffer;
+
+export interface RedisClient {
+  readonly status: string;
+  readonly isCluster?: boolean;
+  evalsha(...args: RedisArgument[]): Promise<unknown>;
+  evalshaBuffer(...args: RedisArgument[]): Promise<unknown>;
+  script(subcommand: "LOAD", source: string): Promise<unknown>;
+  info(): Promise<string>;
+  ping(): Promise<unknown>;
+  ssubscribe(channel: string): Promise<unknown>;
+  sunsubscribe(channel: string): Promise<unknown>;
+  nodes(role: "master"): RedisClient[];
+  duplicate(...args: unknown[]): RedisClient;
+  connect(): Promise<void>;
+  disconnect(reconnect?: boolean): void;
+  quit(): Promise<unknown>;
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  off(event: string, listener: (...args: never[]) => void): unknown;
+}
+
+export function isRedisClient(value: object): value is RedisClient {
+  const candidate = value as Partial<RedisClient>;
+  return typeof candidate.evalsha === "function" && typeof candidate.duplicate === "function";
+}

@@ -1,0 +1,95 @@
+/** A client that carries a queue's scripts: opened here and closed here, or borrowed and left open. */
+import { Redis, type RedisOptions } from "ioredis";
+import { settlesWithin, withDeadline } from "../model/clock.ts";
+import { HoldfastError, RedisUnavailableError } from "../model/errors.ts";
+import { CALL_TIMEOUT_MS, CLOSE_FLUSH_MS } from "../model/limits.ts";
+import type { ResolvedQueueOptions } from "../model/queue-options.ts";
+import { isRedisClient, type RedisClient } from "./client.ts";
+import { checkServer } from "./server-check.ts";
+
+/**
+ * Failed calls come back at once instead of being resent by ioredis: holdfast repeats them itself, and
+ * knows when to stop. A READONLY answer after a failover leads to a new connection.
+ */
+const OWNED_CLIENT_OPTIONS = {
+  lazyConnect: true,
+  maxRetriesPerRequest: 0,
+  connectTimeout: CALL_TIMEOUT_MS,
+  socketTimeout: CALL_TIMEOUT_MS,
+  retryStrategy: (times: number) => Math.min(50 * 2 ** (times - 1), 2_000) + Math.floor(Math.random() * 50),
+  reconnectOnError: (error: Error) => (error.message.includes("READONLY") ? 1 : false),
+} satisfies RedisOptions;
+
+export class Connection {
+  readonly client: RedisClient;
+  readonly isOwned: boolean;
+  /** Grows whenever the connection closes: a call around such a moment may have been sent twice. */
+  epoch = 0;
+  readonly #allowUnsafeEviction: boolean;
+  #check: Promise<void> | undefined;
+  #lastError: Error | undefined;
+
+  constructor({ connection, allowUnsafeEviction }: ResolvedQueueOptions) {
+    this.#allowUnsafeEviction = allowUnsafeEviction;
+    this.isOwned = typeof connection === "string" || !isRedisClient(connection);
+    this.client = this.isOwned
+      ? openClient(connection as string | RedisOptions)
+      : (connection as RedisClient);
+    this.client.on("close", this.#onClose);
+    if (this.isOwned) {
+      this.client.on("error", this.#onError);
+    }
+  }
+
+  /** Checks the server once; a failed check is repeated by the next call. */
+  ensureSafe(): Promise<void> {
+    this.#check ??= this.call(checkServer(this.client, this.#allowUnsafeEviction)).catch(
+      (error: unknown) => {
+        this.#check = undefined;
+        throw error;
+      },
+    );
+    return this.#check;
+  }
+
+  /** The call's reply, or its failure after `timeoutMs` at the latest. */
+  call<T>(reply: Promise<T>, timeoutMs = CALL_TIMEOUT_MS): Promise<T> {
+    return withDeadline(reply, timeoutMs, () => this.#noAnswer(timeoutMs));
+  }
+
+  async close(): Promise<void> {
+    this.client.off("close", this.#onClose);
+    if (!this.isOwned) {
+      return;
+    }
+    // Whether or not the server still takes leave, the socket goes.
+    if (this.client.status === "ready") {
+      await settlesWithin(this.client.quit(), CLOSE_FLUSH_MS);
+    }
+    this.client.disconnect();
+  }
+
+  #noAnswer(timeoutMs: number): HoldfastError {
+    const reason = this.#lastError ? ` (last error of the connection: ${this.#lastError.message})` : "";
+    return new RedisUnavailableError(`Redis did not answer within ${timeoutMs} ms${reason}`, {
+      cause: this.#lastError,
+    });
+  }
+
+  readonly #onClose = (): void => {
+    this.epoch += 1;
+  };
+
+  /** Kept for the message of the call that fails for it; the calls themselves report the failure. */
+  readonly #onError = (error: Error): void => {
+    this.#lastError = error;
+  };
+}
+
+function openClient(connection: string | RedisOptions): RedisClient {
+  const client =
+    typeof connection === "string"
+      ? new Redis(connection, OWNED_CLIENT_OPTIONS)
+      : new Redis(Object.assign({}, OWNED_CLIENT_OPTIONS, connection) as object);
+  return client as unknown as RedisClient;
+}

@@ -1,0 +1,259 @@
+/** One method per script: what it is called with, and what its reply means. */
+import * as scripts from "../../scripts/generated.ts";
+import { IncompatibleDataError } from "../model/errors.ts";
+import * as limits from "../model/limits.ts";
+import type { ResolvedQueueOptions } from "../model/queue-options.ts";
+import type { RedisArgument } from "./client.ts";
+import type { Connection } from "./connection.ts";
+import { queueKeys, wakeChannelPrefix } from "./keys.ts";
+import type {
+  ClaimReply,
+  ClaimRequest,
+  EnqueueReply,
+  LeaseKey,
+  NewJob,
+  PeekedJob,
+  SettleResult,
+} from "./messages.ts";
+import { flatReply, readItems, type Reply, text } from "./replies.ts";
+import { ScriptRunner } from "./script-runner.ts";
+
+const RESULTS: Readonly<Record<number, SettleResult>> = { 1: "done", 0: "stale", [-1]: "gone" };
+
+export class JobStore {
+  readonly wakeChannel: string;
+  readonly #connection: Connection;
+  readonly #runner: ScriptRunner;
+  readonly #asBuffers: boolean;
+  #opening: Promise<void> | undefined;
+
+  constructor(connection: Connection, options: ResolvedQueueOptions) {
+    this.#connection = connection;
+    this.#runner = new ScriptRunner(connection, queueKeys(options.prefix, options.name));
+    this.#asBuffers = options.codec.binary === true;
+    this.wakeChannel = options.wakeups ? wakeChannelPrefix(options.prefix, options.name) : "";
+  }
+
+  /** Grows whenever the connection closes: calls around such a moment may have run twice. */
+  get connectionEpoch(): number {
+    return this.#connection.epoch;
+  }
+
+  /**
+   * Checks the server and the data once; each other method does so first. A failed check is repeated.
+   *
+   * @throws UnsafeRedisError, IncompatibleDataError
+   */
+  open(): Promise<void> {
+    this.#opening ??= this.#check().catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async enqueue(jobs: readonly NewJob[], timeoutMs: number): Promise<EnqueueReply[]> {
+    await this.open();
+    const args = { wakeChannel: this.wakeChannel, dataVersion: limits.DATA_VERSION };
+    const list = jobs.flatMap<RedisArgument>((job) => [job.id, job.envelope, job.due]);
+    const reply = flatReply("enqueue", await this.#runner.run(scripts.enqueue, args, { list, timeoutMs }), 0, 2);
+    return readItems(reply, 0, 2, (at) => {
+      const dueAtMs = Number(reply[at + 1]);
+      return { isCreated: reply[at] === 1, dueAtMs: dueAtMs < 0 ? undefined : dueAtMs };
+    });
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimReply> {
+    await this.open();
+    const args = {
+      ...request,
+      maxBytes: limits.REPLY_BYTES,
+      comesBack: request.comesBack ? 1 : 0,
+      wakeChannel: this.wakeChannel,
+    };
+    const options = { asBuffers: this.#asBuffers };
+    const reply = flatReply("claim", await this.#runner.run(scripts.claim, args, options), 4, 4);
+    const [token, nowMs, lookInMs, leaseEndsInMs] = reply.map(Number) as [number, number, number, number];
+    return {
+      token,
+      nowMs,
+      lookInMs: lookInMs < 0 ? undefined : lookInMs,
+      leaseEndsInMs: leaseEndsInMs < 0 ? undefined : leaseEndsInMs,
+      jobs: readItems(reply, 4, 4, (at) => ({
+        id: text(reply[at]),
+        envelope: reply[at + 1] as string | Buffer,
+        dueAtMs: Number(reply[at + 2]),
+        failedAttempts: Number(reply[at + 3]),
+      })),
+    };
+  }
+
+  async ack(leases: readonly LeaseKey[]): Promise<SettleResult[]> {
+    await this.open();
+    const list = leases.flatMap<RedisArgument>(({ id, token }) => [id, token]);
+    return settleResults("ack", await this.#runner.run(scripts.ack, {}, { list }));
+  }
+
+  async nack(
+    items: readonly (LeaseKey & { delayMs: number; counts: boolean; error: string })[],
+  ): Promise<SettleResult[]> {
+    await this.open();
+    const list = items.flatMap<RedisArgument>((item) => [
+      item.id,
+      item.token,
+      item.delayMs,
+      item.counts ? 1 : 0,
+      item.error,
+    ]);
+    const reply = await this.#runner.run(scripts.nack, { wakeChannel: this.wakeChannel }, { list });
+    return settleResults("nack", reply);
+  }
+
+  async bury(
+    items: readonly (LeaseKey & { counts: boolean; reason: string })[],
+  ): Promise<SettleResult[]> {
+    await this.open();
+    const list = items.flatMap<RedisArgument>((item) => [
+      item.id,
+      item.token,
+      item.counts ? 1 : 0,
+      item.reason,
+    ]);
+    return settleResults("bury", await this.#runner.run(scripts.bury, {}, { list }));
+  }
+
+  /** Per lease, whether it is still in force. */
+  async extend(leases: readonly LeaseKey[], visibilityTimeoutMs: number): Promise<boolean[]> {
+    await this.open();
+    const list = leases.flatMap<RedisArgument>(({ id, token }) => [id, token]);
+    const reply = await this.#runner.run(scripts.extend, { visibilityTimeoutMs }, { list });
+    return flatReply("extend", reply, 0).map((value) => value === 1);
+  }
+
+  /** @param delaysMs waits after the first, second, … counted attempt; the last serves for all above */
+  async reap(delaysMs: readonly number[]): Promise<{ leaseEndsInMs: number | undefined; ids: string[] }> {
+    await this.open();
+    const args = { maxJobs: limits.REAP_BATCH_JOBS, wakeChannel: this.wakeChannel };
+    const reply = flatReply("reap", await this.#runner.run(scripts.reap, args, { list: delaysMs }), 1, 2);
+    const leaseEndsInMs = Number(reply[0]);
+    return {
+      leaseEndsInMs: leaseEndsInMs < 0 ? undefined : leaseEndsInMs,
+      ids: readItems(reply, 1, 2, (at) => text(reply[at])),
+    };
+  }
+
+  /** Takes a worker's name out, and hands its watch over. */
+  async leave(workerId: string): Promise<void> {
+    await this.open();
+    await this.#runner.run(scripts.leave, { workerId, wakeChannel: this.wakeChannel });
+  }
+
+  async cancel(id: string): Promise<string> {
+    await this.open();
+    return text((await this.#runner.run(scripts.cancel, { id })) as Reply);
+  }
+
+  async reschedule(id: string, due: string): Promise<{ status: string; dueAtMs: number }> {
+    await this.open();
+    const args = { wakeChannel: this.wakeChannel, id, dueText: due };
+    const reply = flatReply("reschedule", await this.#runner.run(scripts.reschedule, args), 2);
+    return { status: text(reply[0]), dueAtMs: Number(reply[1]) };
+  }
+
+  async redrive(ids: readonly string[]): Promise<boolean[]> {
+    await this.open();
+    const args = { wakeChannel: this.wakeChannel };
+    const reply = await this.#runner.run(scripts.redrive, args, { list: ids });
+    return flatReply("redrive", reply, 0).map((value) => value === 1);
+  }
+
+  async purge(ids: readonly string[]): Promise<boolean[]> {
+    await this.open();
+    const reply = await this.#runner.run(scripts.purge, {}, { list: ids });
+    return flatReply("purge", reply, 0).map((value) => value === 1);
+  }
+
+  async pause(): Promise<void> {
+    await this.open();
+    await this.#runner.run(scripts.pause, {});
+  }
+
+  async resume(): Promise<void> {
+    await this.open();
+    await this.#runner.run(scripts.resume, { wakeChannel: this.wakeChannel });
+  }
+
+  /** The numbers in the order in which `stats.lua` lists them. */
+  async stats(): Promise<number[]> {
+    await this.open();
+    return flatReply("stats", await this.#runner.run(scripts.stats, {}), 15).map(Number);
+  }
+
+  /** As many of the ids, in order, as fit into one reply: at least one. */
+  async peek(ids: readonly string[]): Promise<PeekedJob[]> {
+    await this.open();
+    const options = { list: ids, asBuffers: this.#asBuffers };
+    const reply = flatReply("peek", await this.#runner.run(scripts.peek, { maxBytes: limits.REPLY_BYTES }, options), 0, 5);
+    return readItems(reply, 0, 5, (at) => ({
+      state: text(reply[at]) as PeekedJob["state"],
+      atMs: Number(reply[at + 1]),
+      envelope: reply[at + 2] as string | Buffer,
+      failedAttempts: Number(reply[at + 3]),
+      lastError: text(reply[at + 4]),
+    }));
+  }
+
+  async listDead(page: {
+    maxJobs: number;
+    afterId: string;
+    afterMs: number;
+    untilMs: number;
+  }): Promise<{ id: string; diedAtMs: number }[]> {
+    await this.open();
+    const reply = flatReply("list-dead", await this.#runner.run(scripts.listDead, page), 0, 2);
+    return readItems(reply, 0, 2, (at) => ({ id: text(reply[at]), diedAtMs: Number(reply[at + 1]) }));
+  }
+
+  async verifyPage(
+    part: string,
+    cursor: string,
+  ): Promise<{ cursor: string; entries: number; findings: { kind: string; id: string }[] }> {
+    await this.open();
+    const args = { part, cursor, pageSize: limits.VERIFY_PAGE_ENTRIES };
+    const reply = flatReply("verify", await this.#runner.run(scripts.verify, args), 2, 2);
+    return {
+      cursor: text(reply[0]),
+      entries: Number(reply[1]),
+      findings: readItems(reply, 2, 2, (at) => ({ kind: text(reply[at]), id: text(reply[at + 1]) })),
+    };
+  }
+
+  /** Per id: "sound", or the breach that was found, and mended if asked for. */
+  async mend(ids: readonly string[], mends: boolean): Promise<string[]> {
+    await this.open();
+    const args = { mends: mends ? 1 : 0, maxLeases: limits.MEND_MAX_LEASES };
+    return flatReply("mend", await this.#runner.run(scripts.mend, args, { list: ids }), 0).map(text);
+  }
+
+  async #check(): Promise<void> {
+    await this.#connection.ensureSafe();
+    const [version, ...wrongParts] = flatReply("open", await this.#runner.run(scripts.open, {}), 1);
+    if (wrongParts.length > 0) {
+      throw new IncompatibleDataError(
+        `keys of this queue hold other types than holdfast's (${wrongParts.map(text).join(", ")}): ` +
+          "choose another queue name or prefix, or delete these keys",
+      );
+    }
+    if (Number(version) > limits.DATA_VERSION) {
+      throw new IncompatibleDataError(
+        `this queue's data has version ${text(version as Reply)}, but this release of holdfast knows ` +
+          `versions up to ${limits.DATA_VERSION}: upgrade holdfast in this process`,
+      );
+    }
+  }
+}
+
+function settleResults(script: string, reply: unknown): SettleResult[] {
+  // `nack` answers a due time, a large number, where the others answer 1.
+  return flatReply(script, reply, 0).map((value) => RESULTS[Math.min(Number(value), 1)] ?? "gone");
+}

@@ -1,0 +1,60 @@
+/** What the engine gives to the store, and what it gets back. */
+import type { JobState } from "../model/job.ts";
+
+export interface NewJob {
+  readonly id: string;
+  readonly envelope: string | Buffer;
+  /** `+<ms>` from now, or `<ms>` since 1970. */
+  readonly due: string;
+}
+
+export interface EnqueueReply {
+  readonly isCreated: boolean;
+  /** Undefined for a duplicate that is no longer delayed. */
+  readonly dueAtMs: number | undefined;
+}
+
+export interface LeaseKey {
+  readonly id: string;
+  readonly token: number;
+}
+
+/** "done", or why nothing was written: another token is in force, or there is no such job. */
+export type SettleResult = "done" | "stale" | "gone";
+
+export interface ClaimedJob {
+  readonly id: string;
+  readonly envelope: string | Buffer;
+  readonly dueAtMs: number;
+  readonly failedAttempts: number;
+}
+
+export interface ClaimReply {
+  readonly token: number;
+  /** Redis's clock when the jobs were taken. */
+  readonly nowMs: number;
+  /** When the caller should look again; undefined where it took all it could, or does not wait. */
+  readonly lookInMs: number | undefined;
+  /** When the earliest lease of the queue ends; undefined if there is none. */
+  readonly leaseEndsInMs: number | undefined;
+  readonly jobs: readonly ClaimedJob[];
+}
+
+export interface ClaimRequest {
+  readonly workerId: string;
+  readonly request: number;
+  readonly maxJobs: number;
+  readonly visibilityTimeoutMs: number;
+  /** 0: the caller does not wait for more. */
+  readonly pollIntervalMs: number;
+  /** Whether the caller claims again at once if it gets `maxJobs`. */
+  readonly comesBack: boolean;
+}
+
+export interface PeekedJob {
+  readonly state: JobState | "gone";
+  readonly atMs: number;
+  readonly envelope: string | Buffer;
+  readonly failedAttempts: number;
+  readonly lastError: string;
+}

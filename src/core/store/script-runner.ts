@@ -1,0 +1,73 @@
+/** Runs scripts by their SHA-1 on one queue's keys, loading them where the server does not know them. */
+import type { ScriptDefinition } from "../../scripts/definition.ts";
+import type { RedisArgument, RedisClient } from "./client.ts";
+import type { Connection } from "./connection.ts";
+import type { QueueKeys } from "./keys.ts";
+import { isMissingScript, translateError } from "./redis-errors.ts";
+
+/** The arguments of a script by name. */
+export type ScriptArguments<S extends ScriptDefinition> = Readonly<
+  Record<S["args"][number], RedisArgument>
+>;
+
+export interface CallOptions {
+  /** The repeating arguments, flat. */
+  readonly list?: readonly RedisArgument[];
+  /** Whether bulk strings come back as Buffers. */
+  readonly asBuffers?: boolean;
+  readonly timeoutMs?: number;
+}
+
+export class ScriptRunner {
+  readonly #connection: Connection;
+  readonly #keys: QueueKeys;
+  readonly #heads = new Map<ScriptDefinition, readonly RedisArgument[]>();
+
+  constructor(connection: Connection, keys: QueueKeys) {
+    this.#connection = connection;
+    this.#keys = keys;
+  }
+
+  /** @throws HoldfastError for whatever goes wrong */
+  async run<S extends ScriptDefinition>(
+    script: S,
+    args: ScriptArguments<S>,
+    { list = [], asBuffers = false, timeoutMs }: CallOptions = {},
+  ): Promise<unknown> {
+    const values = script.args.map((name) => args[name as S["args"][number]]);
+    const command = [...this.#head(script), ...values, ...list];
+    const { client } = this.#connection;
+    const send = () =>
+      this.#connection.call(
+        asBuffers ? client.evalshaBuffer(...command) : client.evalsha(...command),
+        timeoutMs,
+      );
+    try {
+      return await send().catch(async (error: unknown) => {
+        if (!isMissingScript(error)) {
+          throw error;
+        }
+        await this.#connection.call(loadScript(client, script));
+        return await send();
+      });
+    } catch (error) {
+      throw translateError(error);
+    }
+  }
+
+  #head(script: ScriptDefinition): readonly RedisArgument[] {
+    let head = this.#heads.get(script);
+    if (!head) {
+      const keys = script.keys.map((part) => this.#keys[part as keyof QueueKeys]);
+      head = [script.sha1, keys.length, ...keys];
+      this.#heads.set(script, head);
+    }
+    return head;
+  }
+}
+
+/** SCRIPT LOAD names no key, so a cluster client would send it to any node: every primary gets it. */
+async function loadScript(client: RedisClient, script: ScriptDefinition): Promise<void> {
+  const nodes = client.isCluster ? client.nodes("master") : [client];
+  await Promise.all(nodes.map((node) => node.script("LOAD", script.source)));
+}

@@ -1,0 +1,63 @@
+/** Is this a server that keeps jobs? Read from INFO once a connection, before the first script. */
+import { UnsafeRedisError } from "../model/errors.ts";
+import type { RedisClient } from "./client.ts";
+import { translateError } from "./redis-errors.ts";
+
+/** @throws UnsafeRedisError saying what to change */
+export async function checkServer(client: RedisClient, allowUnsafeEviction: boolean): Promise<void> {
+  const nodes = client.isCluster ? client.nodes("master") : [];
+  for (const info of await Promise.all((nodes.length > 0 ? nodes : [client]).map(readInfo))) {
+    if (info !== undefined) {
+      checkVersion(info);
+      checkRole(info);
+      checkEviction(info, allowUnsafeEviction);
+    }
+  }
+}
+
+/** Undefined where the service hides INFO: what cannot be known is not held against it. */
+async function readInfo(client: RedisClient): Promise<Map<string, string> | undefined> {
+  let text: string;
+  try {
+    text = await client.info();
+  } catch (error) {
+    const translated = translateError(error);
+    if (translated.code === "REDIS_REFUSED" && !/NOAUTH|WRONGPASS/.test(translated.message)) {
+      return undefined;
+    }
+    throw translated;
+  }
+  const lines = text.split(/\r?\n/).filter((line) => line.includes(":") && !line.startsWith("#"));
+  return new Map(
+    lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]),
+  );
+}
+
+function checkVersion(info: Map<string, string>): void {
+  const valkey = info.get("valkey_version");
+  const [product, version, floor] =
+    valkey === undefined ? ["Redis", info.get("redis_version"), [7, 0]] : ["Valkey", valkey, [7, 2]];
+  const [major = 0, minor = 0] = (version ?? "").split(".").map(Number);
+  const [floorMajor = 0, floorMinor = 0] = floor as number[];
+  if (version !== undefined && (major < floorMajor || (major === floorMajor && minor < floorMinor))) {
+    throw new UnsafeRedisError(
+      `this is ${product} ${version}, but holdfast needs Redis 7.0 or Valkey 7.2 or newer: upgrade the server`,
+    );
+  }
+}
+
+function checkRole(info: Map<string, string>): void {
+  if (info.get("role") === "slave" && info.get("slave_read_only") !== "0") {
+    throw new UnsafeRedisError("this Redis is a read-only replica: connect to the primary");
+  }
+}
+
+function checkEviction(info: Map<string, string>, allowUnsafeEviction: boolean): void {
+  const policy = info.get("maxmemory_policy") ?? "";
+  if (policy.startsWith("allkeys") && !allowUnsafeEviction) {
+    throw new UnsafeRedisError(
+      `this Redis may delete jobs when memory is short (maxmemory-policy ${policy}): ` +
+        "set maxmemory-policy to noeviction, or pass allowUnsafeEviction: true and accept the loss",
+    );
+  }
+}

@@ -1,0 +1,85 @@
+/** The connection that hears wake-ups: one for all queues of a process that share a Redis. */
+import type { ResolvedQueueOptions } from "../model/queue-options.ts";
+import type { RedisClient } from "./client.ts";
+import type { Connection } from "./connection.ts";
+
+export interface Subscription {
+  /** Called for each wake-up, and whenever some may have been missed. */
+  onWake(): void;
+  /** Called when the channel cannot be subscribed to. */
+  onError(error: unknown): void;
+}
+
+/** By URL, options object or borrowed client: those that name the same Redis share a subscriber. */
+const subscribers = new Map<unknown, Subscriber>();
+
+export class Subscriber {
+  readonly #client: RedisClient;
+  readonly #registryKey: unknown;
+  readonly #subscriptions = new Map<string, Subscription>();
+
+  /** The subscriber for this Redis, opened by the first channel and closed by the last one's end. */
+  static of({ connection: registryKey }: ResolvedQueueOptions, connection: Connection): Subscriber {
+    let subscriber = subscribers.get(registryKey);
+    if (!subscriber) {
+      subscriber = new Subscriber(registryKey, connection.client);
+      subscribers.set(registryKey, subscriber);
+    }
+    return subscriber;
+  }
+
+  private constructor(registryKey: unknown, client: RedisClient) {
+    this.#registryKey = registryKey;
+    this.#client = duplicateForSubscribing(client);
+    this.#client.on("ready", this.#onReady);
+    this.#client.on("smessage", this.#onMessage);
+    // A lost connection is mended by ioredis and costs at most a poll interval; nothing to report.
+    this.#client.on("error", () => undefined);
+  }
+
+  async subscribe(channel: string, subscription: Subscription): Promise<void> {
+    this.#subscriptions.set(channel, subscription);
+    await this.#client.ssubscribe(channel);
+  }
+
+  /** Ends at once on this side; the server hears of it, or of the closed connection. */
+  unsubscribe(channel: string): void {
+    this.#subscriptions.delete(channel);
+    if (this.#subscriptions.size === 0) {
+      subscribers.delete(this.#registryKey);
+      this.#client.disconnect();
+    } else if (this.#client.status === "ready") {
+      // If this fails, the connection is gone and the channel with it.
+      this.#client.sunsubscribe(channel).catch(() => undefined);
+    }
+  }
+
+  readonly #onMessage = (channel: string): void => {
+    this.#subscriptions.get(channel)?.onWake();
+  };
+
+  /** After each connect: subscribe again, then let everyone look, for wake-ups may have been missed. */
+  readonly #onReady = (): void => {
+    for (const [channel, subscription] of this.#subscriptions) {
+      this.#client.ssubscribe(channel).then(
+        () => this.#subscriptions.get(channel)?.onWake(),
+        (error: unknown) => subscription.onError(error),
+      );
+    }
+  };
+}
+
+function duplicateForSubscribing(client: RedisClient): RedisClient {
+  const options = {
+    lazyConnect: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: null,
+    // Channels are not keys: a client's key prefix must not change them.
+    keyPrefix: "",
+    socketTimeout: undefined,
+    commandTimeout: undefined,
+  };
+  return client.isCluster
+    ? client.duplicate([], { shardedSubscribers: true, redisOptions: options })
+    : client.duplicate(options);
+}

@@ -1,0 +1,36 @@
+-- ack: `processing` -> gone: these jobs are done.
+--
+-- Reply, one integer a job: 1 done; 0 stale: the token is no longer in force; -1 gone: no such job.
+-- A repeat finds the jobs gone and changes nothing.
+-- uses: lease, total
+local processing_key = KEYS[1]
+local jobs_key = KEYS[2]
+local attempts_key = KEYS[3]
+local errors_key = KEYS[4]
+local meta_key = KEYS[5]
+local list, list_from = ARGV, 1 -- each: id, token
+
+local completed = total(meta_key, "completed")
+local has_history = redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
+local reply, leases, ids, acked = {}, {}, {}, {}
+for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
+  local id = list[list_from + index * 2 - 2]
+  if lease then
+    leases[#leases + 1], ids[#ids + 1], acked[id] = lease, id, true
+    reply[index] = 1
+  else
+    reply[index] = (acked[id] or redis.call("HEXISTS", jobs_key, id) == 0) and -1 or 0
+  end
+end
+
+if #leases > 0 then
+  redis.call("HLEN", jobs_key) -- checks the type: nothing may fail after the first write
+  redis.call("ZREM", processing_key, unpack(leases))
+  redis.call("HDEL", jobs_key, unpack(ids))
+  if has_history then
+    redis.call("HDEL", attempts_key, unpack(ids))
+    redis.call("HDEL", errors_key, unpack(ids))
+  end
+  redis.call("HSET", meta_key, "completed", completed + #ids)
+end
+return reply

@@ -1,0 +1,50 @@
+-- bury: `processing` -> `dead`, with the reason.
+--
+-- Reply, one integer a job: 1 buried; 0 stale: the token is no longer in force; -1 gone: no such job.
+-- A repeat finds the token out of force and changes nothing.
+-- uses: time, lease, total
+local processing_key = KEYS[1]
+local dead_key = KEYS[2]
+local jobs_key = KEYS[3]
+local attempts_key = KEYS[4]
+local errors_key = KEYS[5]
+local meta_key = KEYS[6]
+local list, list_from = ARGV, 1 -- each: id, token, counts (1 or 0), reason
+
+local now = now_ms()
+local buried = total(meta_key, "buried")
+redis.call("ZCARD", dead_key) -- checks the types: nothing may fail after the first write
+redis.call("HLEN", errors_key)
+redis.call("HLEN", attempts_key)
+
+local reply, leases, scores, attempts, reasons = {}, {}, {}, {}, {}
+for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
+  local at = list_from + index * 4 - 4
+  local id, counts, reason = list[at], list[at + 2] == "1", list[at + 3]
+  local exists = redis.call("HEXISTS", jobs_key, id) == 1
+  reply[index] = exists and 0 or -1
+  if lease then
+    leases[#leases + 1] = lease
+  end
+  if lease and exists then
+    reply[index] = 1
+    scores[#scores + 1], scores[#scores + 2] = now, id
+    reasons[#reasons + 1], reasons[#reasons + 2] = id, reason
+    if counts then
+      attempts[#attempts + 1], attempts[#attempts + 2] = id, (redis.call("HGET", attempts_key, id) or 0) + 1
+    end
+  end
+end
+
+if #leases > 0 then
+  redis.call("ZREM", processing_key, unpack(leases))
+  if #attempts > 0 then
+    redis.call("HSET", attempts_key, unpack(attempts))
+  end
+  if #scores > 0 then
+    redis.call("HSET", errors_key, unpack(reasons))
+    redis.call("ZADD", dead_key, unpack(scores))
+    redis.call("HSET", meta_key, "buried", buried + #scores / 2)
+  end
+end
+return reply

@@ -1,0 +1,109 @@
+-- claim: the due prefix of `delayed` -> `processing`, under one fresh token, at most max_jobs.
+-- A worker that is left with free slots is put down in `waiting`, with the time of its next look.
+--
+-- Reply: token, now in ms, ms until the caller looks again (-1: it is full or does not wait), ms until the
+--   earliest lease ends (0: one has ended, -1: there is none); then four values a job: id, envelope,
+--   due time in ms, counted attempts so far.
+-- A repeated request answers with the same jobs under the same token, as far as they are still held.
+--   A request older than the worker's last one claims nothing: { -1 }.
+-- uses: time, lease, envelope, wake
+local delayed_key = KEYS[1]
+local processing_key = KEYS[2]
+local jobs_key = KEYS[3]
+local attempts_key = KEYS[4]
+local claims_key = KEYS[5]
+local waiting_key = KEYS[6]
+local meta_key = KEYS[7]
+local worker_id = ARGV[1]
+local request = tonumber(ARGV[2]) -- grows by one with each new claim of this worker
+local max_jobs = tonumber(ARGV[3])
+local max_bytes = tonumber(ARGV[4]) -- of envelopes in the reply, but for the last one
+local visibility_timeout_ms = tonumber(ARGV[5])
+local poll_interval_ms = tonumber(ARGV[6]) -- 0: the caller does not wait for more
+local comes_back = ARGV[7] == "1" -- the caller claims again at once if it gets max_jobs
+local wake_channel = ARGV[8]
+
+local now = now_ms()
+local meta = redis.call("HMGET", meta_key, "paused", "token")
+local paused, token = meta[1], (tonumber(meta[2] or 0) or 0) + 1
+local first_lease = redis.call("ZRANGE", processing_key, 0, 0, "WITHSCORES")
+local lease_end = tonumber(first_lease[2])
+local last_claim = redis.call("HGET", claims_key, worker_id)
+last_claim = last_claim and cmsgpack.unpack(last_claim) or { 0, 0, 0, {} }
+local is_repeat = last_claim[1] == request and #last_claim[4] > 0
+if last_claim[1] > request then
+  return { -1 }
+end
+
+local taken = {} -- id, due time, id, due time, ...
+if is_repeat then
+  token = last_claim[3]
+  for at = 1, #last_claim[4], 2 do
+    local id = last_claim[4][at]
+    if redis.call("ZSCORE", processing_key, lease_of(id, token)) then
+      taken[#taken + 1], taken[#taken + 2] = id, last_claim[4][at + 1]
+    end
+  end
+elseif not paused then
+  taken = redis.call("ZRANGE", delayed_key, "-inf", now, "BYSCORE", "LIMIT", 0, max_jobs, "WITHSCORES")
+end
+
+local ids = {}
+for at = 1, #taken, 2 do
+  ids[#ids + 1] = taken[at]
+end
+local envelopes = #ids > 0 and read_envelopes(jobs_key, ids, max_bytes) or {}
+local attempts = #ids > 0 and redis.call("HLEN", attempts_key) > 0 and redis.call("HMGET", attempts_key, unpack(ids))
+local is_full = #envelopes == max_jobs or #envelopes < #ids
+local head_due
+if not paused then
+  local rank = is_repeat and 0 or #envelopes
+  head_due = tonumber(redis.call("ZRANGE", delayed_key, rank, rank, "WITHSCORES")[2])
+end
+
+local reply = { token, now, -1, -1 }
+local leases, remembered = {}, {}
+for index, envelope in ipairs(envelopes) do
+  if envelope then -- an id without an envelope is no job: it only leaves `delayed`
+    local id, due = ids[index], taken[index * 2]
+    leases[#leases + 1], leases[#leases + 2] = now + visibility_timeout_ms, lease_of(id, token)
+    remembered[#remembered + 1], remembered[#remembered + 2] = id, due
+    local at = #reply
+    reply[at + 1], reply[at + 2], reply[at + 3] = id, envelope, tonumber(due)
+    reply[at + 4] = attempts and tonumber(attempts[index] or 0) or 0
+  end
+end
+
+redis.call("ZREM", waiting_key, worker_id)
+if not is_repeat then
+  if #envelopes > 0 then
+    redis.call("ZREMRANGEBYRANK", delayed_key, 0, #envelopes - 1)
+  end
+  if #leases > 0 then
+    redis.call("ZADD", processing_key, unpack(leases))
+    redis.call("HSET", meta_key, "token", token)
+    lease_end = math.min(lease_end or math.huge, now + visibility_timeout_ms)
+  end
+  redis.call("HSET", claims_key, worker_id, cmsgpack.pack({ request, now, token, remembered }))
+end
+if lease_end then
+  reply[4] = math.max(0, lease_end - now)
+end
+
+if is_full or poll_interval_ms == 0 then
+  if head_due and not comes_back then
+    wake_for(waiting_key, meta_key, wake_channel, now, head_due)
+  end
+  return reply
+end
+
+-- One sentry looks when the head is due. Whoever finds the head watched sleeps a whole interval.
+local interval_end = now + poll_interval_ms
+local next_look = math.min(head_due or interval_end, interval_end)
+local _, others_look = earliest_look(waiting_key, now)
+if others_look and others_look <= next_look then
+  next_look = interval_end
+end
+redis.call("ZADD", waiting_key, next_look, worker_id)
+reply[3] = math.max(0, next_look - now)
+return reply

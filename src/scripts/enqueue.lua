@@ -1,0 +1,64 @@
+-- enqueue: new jobs -> `delayed`. An id that exists is left as it is.
+--
+-- Reply, two integers a job: status, due time in ms.
+--   status 1  created; also when the stored envelope is byte for byte this one: a resend
+--   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
+-- The first write adds: a Redis at its memory limit refuses it with nothing written.
+-- uses: time, total, wake
+local delayed_key = KEYS[1]
+local jobs_key = KEYS[2]
+local waiting_key = KEYS[3]
+local meta_key = KEYS[4]
+local wake_channel = ARGV[1] -- prefix of the workers' channels, empty for no wake-ups
+local data_version = ARGV[2]
+local list, list_from = ARGV, 3 -- each: id, envelope, due (`+<ms>` from now, or `<ms>` since 1970)
+
+local now = now_ms()
+local enqueued = total(meta_key, "enqueued")
+local _, look = earliest_look(waiting_key, now)
+
+local ids = {}
+for at = list_from, #list, 3 do
+  ids[#ids + 1] = list[at]
+end
+local stored = redis.call("HMGET", jobs_key, unpack(ids))
+
+local reply, scores, fields = {}, {}, {}
+local added_envelope, added_due = {}, {}
+local earliest_due = math.huge
+for index, id in ipairs(ids) do
+  local envelope, due_text = list[list_from + index * 3 - 2], list[list_from + index * 3 - 1]
+  local due = tonumber(due_text)
+  if string.byte(due_text) == 43 then -- a plus sign
+    due = now + due
+  end
+  local present = stored[index] or added_envelope[id]
+  if not present then
+    added_envelope[id], added_due[id] = envelope, due
+    scores[#scores + 1], scores[#scores + 2] = due, id
+    fields[#fields + 1], fields[#fields + 2] = id, envelope
+    earliest_due = math.min(earliest_due, due)
+    reply[#reply + 1], reply[#reply + 2] = 1, due
+  else
+    local due_now = added_due[id] or tonumber(redis.call("ZSCORE", delayed_key, id) or -1)
+    if present == envelope then
+      -- A resend whose job was claimed in between was due by now at the latest.
+      reply[#reply + 1], reply[#reply + 2] = 1, due_now >= 0 and due_now or math.min(due, now)
+    else
+      reply[#reply + 1], reply[#reply + 2] = 0, due_now
+    end
+  end
+end
+
+if #fields > 0 then
+  redis.call("ZADD", delayed_key, unpack(scores))
+  redis.call("HSET", jobs_key, unpack(fields))
+  if enqueued == 0 then
+    redis.call("HSET", meta_key, "version", data_version)
+  end
+  redis.call("HSET", meta_key, "enqueued", enqueued + #fields / 2)
+  if look and look > earliest_due then
+    wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
+  end
+end
+return reply

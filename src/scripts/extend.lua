@@ -1,0 +1,24 @@
+-- extend: the deadlines of leases still in force := now + visibility timeout.
+--
+-- Reply, one integer a job: 1 extended; 0 refused: the token is no longer in force.
+-- A repeat counts the visibility timeout from its own time.
+-- uses: time, lease
+local processing_key = KEYS[1]
+local visibility_timeout_ms = tonumber(ARGV[1])
+local list, list_from = ARGV, 2 -- each: id, token
+
+local now = now_ms()
+local reply, leases, scores = {}, {}, {}
+for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
+  reply[index] = lease and 1 or 0
+  if lease then
+    leases[#leases + 1] = lease
+    scores[#scores + 1], scores[#scores + 2] = now + visibility_timeout_ms, lease
+  end
+end
+
+if #leases > 0 then
+  redis.call("ZREM", processing_key, leases[1]) -- a removal first: a full Redis would refuse ZADD
+  redis.call("ZADD", processing_key, unpack(scores))
+end
+return reply

@@ -1,0 +1,1591 @@
+// Built from the .lua files beside this one by tools/build-scripts.ts. Do not edit.
+import type { ScriptDefinition } from "./definition.ts";
+
+export const ack = {
+  name: "ack",
+  sha1: "c5755253c9bc47e19e06a3cbe0d5e6035646d2ee",
+  keys: ["processing", "jobs", "attempts", "errors", "meta"],
+  args: [],
+  listFields: ["id", "token"],
+  source: `-- holdfast: ack
+-- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function lease_of(id, token)
+  return id .. ":" .. string.format("%.0f", token)
+end
+
+local function split_lease(lease)
+  return string.match(lease, "^(.*):(%d+)$")
+end
+
+-- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
+-- named twice in one call is held by its first mention only, as if the mentions were two calls.
+local function held_leases(processing_key, list, first, stride)
+  local leases, seen = {}, {}
+  for at = first, #list, stride do
+    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+  end
+  local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
+  for index, lease in ipairs(leases) do
+    leases[index] = deadlines[index] and not seen[lease] and lease
+    seen[lease] = true
+  end
+  return leases
+end
+-- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
+local function total(meta_key, field)
+  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+end
+-- ack: \`processing\` -> gone: these jobs are done.
+--
+-- Reply, one integer a job: 1 done; 0 stale: the token is no longer in force; -1 gone: no such job.
+-- A repeat finds the jobs gone and changes nothing.
+-- uses: lease, total
+local processing_key = KEYS[1]
+local jobs_key = KEYS[2]
+local attempts_key = KEYS[3]
+local errors_key = KEYS[4]
+local meta_key = KEYS[5]
+local list, list_from = ARGV, 1 -- each: id, token
+
+local completed = total(meta_key, "completed")
+local has_history = redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
+local reply, leases, ids, acked = {}, {}, {}, {}
+for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
+  local id = list[list_from + index * 2 - 2]
+  if lease then
+    leases[#leases + 1], ids[#ids + 1], acked[id] = lease, id, true
+    reply[index] = 1
+  else
+    reply[index] = (acked[id] or redis.call("HEXISTS", jobs_key, id) == 0) and -1 or 0
+  end
+end
+
+if #leases > 0 then
+  redis.call("HLEN", jobs_key) -- checks the type: nothing may fail after the first write
+  redis.call("ZREM", processing_key, unpack(leases))
+  redis.call("HDEL", jobs_key, unpack(ids))
+  if has_history then
+    redis.call("HDEL", attempts_key, unpack(ids))
+    redis.call("HDEL", errors_key, unpack(ids))
+  end
+  redis.call("HSET", meta_key, "completed", completed + #ids)
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const bury = {
+  name: "bury",
+  sha1: "1b7005f8fecd325ad541db9e7b93a76a926907d4",
+  keys: ["processing", "dead", "jobs", "attempts", "errors", "meta"],
+  args: [],
+  listFields: ["id", "token", "counts", "reason"],
+  source: `-- holdfast: bury
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function lease_of(id, token)
+  return id .. ":" .. string.format("%.0f", token)
+end
+
+local function split_lease(lease)
+  return string.match(lease, "^(.*):(%d+)$")
+end
+
+-- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
+-- named twice in one call is held by its first mention only, as if the mentions were two calls.
+local function held_leases(processing_key, list, first, stride)
+  local leases, seen = {}, {}
+  for at = first, #list, stride do
+    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+  end
+  local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
+  for index, lease in ipairs(leases) do
+    leases[index] = deadlines[index] and not seen[lease] and lease
+    seen[lease] = true
+  end
+  return leases
+end
+-- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
+local function total(meta_key, field)
+  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+end
+-- bury: \`processing\` -> \`dead\`, with the reason.
+--
+-- Reply, one integer a job: 1 buried; 0 stale: the token is no longer in force; -1 gone: no such job.
+-- A repeat finds the token out of force and changes nothing.
+-- uses: time, lease, total
+local processing_key = KEYS[1]
+local dead_key = KEYS[2]
+local jobs_key = KEYS[3]
+local attempts_key = KEYS[4]
+local errors_key = KEYS[5]
+local meta_key = KEYS[6]
+local list, list_from = ARGV, 1 -- each: id, token, counts (1 or 0), reason
+
+local now = now_ms()
+local buried = total(meta_key, "buried")
+redis.call("ZCARD", dead_key) -- checks the types: nothing may fail after the first write
+redis.call("HLEN", errors_key)
+redis.call("HLEN", attempts_key)
+
+local reply, leases, scores, attempts, reasons = {}, {}, {}, {}, {}
+for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
+  local at = list_from + index * 4 - 4
+  local id, counts, reason = list[at], list[at + 2] == "1", list[at + 3]
+  local exists = redis.call("HEXISTS", jobs_key, id) == 1
+  reply[index] = exists and 0 or -1
+  if lease then
+    leases[#leases + 1] = lease
+  end
+  if lease and exists then
+    reply[index] = 1
+    scores[#scores + 1], scores[#scores + 2] = now, id
+    reasons[#reasons + 1], reasons[#reasons + 2] = id, reason
+    if counts then
+      attempts[#attempts + 1], attempts[#attempts + 2] = id, (redis.call("HGET", attempts_key, id) or 0) + 1
+    end
+  end
+end
+
+if #leases > 0 then
+  redis.call("ZREM", processing_key, unpack(leases))
+  if #attempts > 0 then
+    redis.call("HSET", attempts_key, unpack(attempts))
+  end
+  if #scores > 0 then
+    redis.call("HSET", errors_key, unpack(reasons))
+    redis.call("ZADD", dead_key, unpack(scores))
+    redis.call("HSET", meta_key, "buried", buried + #scores / 2)
+  end
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const cancel = {
+  name: "cancel",
+  sha1: "3969e0cd1951b1accf8cef0f8be02b819b4859e5",
+  keys: ["delayed", "dead", "jobs", "attempts", "errors", "meta"],
+  args: ["id"],
+  listFields: [],
+  source: `-- holdfast: cancel
+-- Where a job is that is not in \`delayed\`: "dead", "processing", or "gone" when there is no such job.
+local function place_beside_delayed(jobs_key, dead_key, id)
+  if redis.call("HEXISTS", jobs_key, id) == 0 then
+    return "gone"
+  end
+  return redis.call("ZSCORE", dead_key, id) and "dead" or "processing"
+end
+-- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
+local function total(meta_key, field)
+  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+end
+-- cancel: \`delayed\` -> gone. A job that is held or dead is left as it is.
+--
+-- Reply: "cancelled", or where the job is instead: "processing", "dead", "gone".
+-- A repeat finds it gone and changes nothing.
+-- uses: place, total
+local delayed_key = KEYS[1]
+local dead_key = KEYS[2]
+local jobs_key = KEYS[3]
+local attempts_key = KEYS[4]
+local errors_key = KEYS[5]
+local meta_key = KEYS[6]
+local id = ARGV[1]
+
+if not redis.call("ZSCORE", delayed_key, id) then
+  return place_beside_delayed(jobs_key, dead_key, id)
+end
+local cancelled = total(meta_key, "cancelled")
+redis.call("HLEN", jobs_key) -- checks the types: nothing may fail after the first write
+redis.call("HLEN", attempts_key)
+redis.call("HLEN", errors_key)
+
+redis.call("ZREM", delayed_key, id)
+redis.call("HDEL", jobs_key, id)
+redis.call("HDEL", attempts_key, id)
+redis.call("HDEL", errors_key, id)
+redis.call("HSET", meta_key, "cancelled", cancelled + 1)
+return "cancelled"`,
+} as const satisfies ScriptDefinition;
+
+export const claim = {
+  name: "claim",
+  sha1: "ce7f0fe59f1e1949204cbf18413b256022a356cb",
+  keys: ["delayed", "processing", "jobs", "attempts", "claims", "waiting", "meta"],
+  args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
+  listFields: [],
+  source: `-- holdfast: claim
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function lease_of(id, token)
+  return id .. ":" .. string.format("%.0f", token)
+end
+
+local function split_lease(lease)
+  return string.match(lease, "^(.*):(%d+)$")
+end
+
+-- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
+-- named twice in one call is held by its first mention only, as if the mentions were two calls.
+local function held_leases(processing_key, list, first, stride)
+  local leases, seen = {}, {}
+  for at = first, #list, stride do
+    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+  end
+  local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
+  for index, lease in ipairs(leases) do
+    leases[index] = deadlines[index] and not seen[lease] and lease
+    seen[lease] = true
+  end
+  return leases
+end
+-- The envelopes of the ids, in order, false where there is none. Stops early once max_bytes are read,
+-- so that neither a reply nor the memory of a script grows with the size of the payloads.
+local function read_envelopes(jobs_key, ids, max_bytes)
+  local envelopes, bytes, chunk = {}, 0, 10
+  for first = 1, #ids, chunk do
+    local last = math.min(first + chunk - 1, #ids)
+    for _, envelope in ipairs(redis.call("HMGET", jobs_key, unpack(ids, first, last))) do
+      if bytes < max_bytes then
+        envelopes[#envelopes + 1] = envelope
+        bytes = bytes + (envelope and #envelope or 0)
+      end
+    end
+    if bytes >= max_bytes then
+      break
+    end
+  end
+  return envelopes
+end
+-- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
+-- stalled worker and counts for nothing.
+local function earliest_look(waiting_key, now)
+  local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+  return entry[1], tonumber(entry[2])
+end
+
+-- Makes one waiting worker look now, unless somebody looks by \`due\` anyway. A worker whose channel has
+-- no receiver is gone: it is dropped and the next one is tried, three at most. A wake-up is a hint, so
+-- a server that refuses SPUBLISH must not fail the script: hence pcall.
+local function wake_for(waiting_key, meta_key, wake_channel, now, due)
+  if wake_channel == "" then
+    return
+  end
+  for _ = 1, 3 do
+    local worker_id, look = earliest_look(waiting_key, now)
+    if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
+      return
+    end
+    local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
+    if type(receivers) == "number" and receivers > 0 then
+      redis.call("ZADD", waiting_key, now, worker_id)
+      return
+    end
+    redis.call("ZREM", waiting_key, worker_id)
+  end
+end
+-- claim: the due prefix of \`delayed\` -> \`processing\`, under one fresh token, at most max_jobs.
+-- A worker that is left with free slots is put down in \`waiting\`, with the time of its next look.
+--
+-- Reply: token, now in ms, ms until the caller looks again (-1: it is full or does not wait), ms until the
+--   earliest lease ends (0: one has ended, -1: there is none); then four values a job: id, envelope,
+--   due time in ms, counted attempts so far.
+-- A repeated request answers with the same jobs under the same token, as far as they are still held.
+--   A request older than the worker's last one claims nothing: { -1 }.
+-- uses: time, lease, envelope, wake
+local delayed_key = KEYS[1]
+local processing_key = KEYS[2]
+local jobs_key = KEYS[3]
+local attempts_key = KEYS[4]
+local claims_key = KEYS[5]
+local waiting_key = KEYS[6]
+local meta_key = KEYS[7]
+local worker_id = ARGV[1]
+local request = tonumber(ARGV[2]) -- grows by one with each new claim of this worker
+local max_jobs = tonumber(ARGV[3])
+local max_bytes = tonumber(ARGV[4]) -- of envelopes in the reply, but for the last one
+local visibility_timeout_ms = tonumber(ARGV[5])
+local poll_interval_ms = tonumber(ARGV[6]) -- 0: the caller does not wait for more
+local comes_back = ARGV[7] == "1" -- the caller claims again at once if it gets max_jobs
+local wake_channel = ARGV[8]
+
+local now = now_ms()
+local meta = redis.call("HMGET", meta_key, "paused", "token")
+local paused, token = meta[1], (tonumber(meta[2] or 0) or 0) + 1
+local first_lease = redis.call("ZRANGE", processing_key, 0, 0, "WITHSCORES")
+local lease_end = tonumber(first_lease[2])
+local last_claim = redis.call("HGET", claims_key, worker_id)
+last_claim = last_claim and cmsgpack.unpack(last_claim) or { 0, 0, 0, {} }
+local is_repeat = last_claim[1] == request and #last_claim[4] > 0
+if last_claim[1] > request then
+  return { -1 }
+end
+
+local taken = {} -- id, due time, id, due time, ...
+if is_repeat then
+  token = last_claim[3]
+  for at = 1, #last_claim[4], 2 do
+    local id = last_claim[4][at]
+    if redis.call("ZSCORE", processing_key, lease_of(id, token)) then
+      taken[#taken + 1], taken[#taken + 2] = id, last_claim[4][at + 1]
+    end
+  end
+elseif not paused then
+  taken = redis.call("ZRANGE", delayed_key, "-inf", now, "BYSCORE", "LIMIT", 0, max_jobs, "WITHSCORES")
+end
+
+local ids = {}
+for at = 1, #taken, 2 do
+  ids[#ids + 1] = taken[at]
+end
+local envelopes = #ids > 0 and read_envelopes(jobs_key, ids, max_bytes) or {}
+local attempts = #ids > 0 and redis.call("HLEN", attempts_key) > 0 and redis.call("HMGET", attempts_key, unpack(ids))
+local is_full = #envelopes == max_jobs or #envelopes < #ids
+local head_due
+if not paused then
+  local rank = is_repeat and 0 or #envelopes
+  head_due = tonumber(redis.call("ZRANGE", delayed_key, rank, rank, "WITHSCORES")[2])
+end
+
+local reply = { token, now, -1, -1 }
+local leases, remembered = {}, {}
+for index, envelope in ipairs(envelopes) do
+  if envelope then -- an id without an envelope is no job: it only leaves \`delayed\`
+    local id, due = ids[index], taken[index * 2]
+    leases[#leases + 1], leases[#leases + 2] = now + visibility_timeout_ms, lease_of(id, token)
+    remembered[#remembered + 1], remembered[#remembered + 2] = id, due
+    local at = #reply
+    reply[at + 1], reply[at + 2], reply[at + 3] = id, envelope, tonumber(due)
+    reply[at + 4] = attempts and tonumber(attempts[index] or 0) or 0
+  end
+end
+
+redis.call("ZREM", waiting_key, worker_id)
+if not is_repeat then
+  if #envelopes > 0 then
+    redis.call("ZREMRANGEBYRANK", delayed_key, 0, #envelopes - 1)
+  end
+  if #leases > 0 then
+    redis.call("ZADD", processing_key, unpack(leases))
+    redis.call("HSET", meta_key, "token", token)
+    lease_end = math.min(lease_end or math.huge, now + visibility_timeout_ms)
+  end
+  redis.call("HSET", claims_key, worker_id, cmsgpack.pack({ request, now, token, remembered }))
+end
+if lease_end then
+  reply[4] = math.max(0, lease_end - now)
+end
+
+if is_full or poll_interval_ms == 0 then
+  if head_due and not comes_back then
+    wake_for(waiting_key, meta_key, wake_channel, now, head_due)
+  end
+  return reply
+end
+
+-- One sentry looks when the head is due. Whoever finds the head watched sleeps a whole interval.
+local interval_end = now + poll_interval_ms
+local next_look = math.min(head_due or interval_end, interval_end)
+local _, others_look = earliest_look(waiting_key, now)
+if others_look and others_look <= next_look then
+  next_look = interval_end
+end
+redis.call("ZADD", waiting_key, next_look, worker_id)
+reply[3] = math.max(0, next_look - now)
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const enqueue = {
+  name: "enqueue",
+  sha1: "921ff5d995a99e030e5e2bba71875f5577313e0d",
+  keys: ["delayed", "jobs", "waiting", "meta"],
+  args: ["wakeChannel", "dataVersion"],
+  listFields: ["id", "envelope", "due"],
+  source: `-- holdfast: enqueue
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
+local function total(meta_key, field)
+  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+end
+-- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
+-- stalled worker and counts for nothing.
+local function earliest_look(waiting_key, now)
+  local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+  return entry[1], tonumber(entry[2])
+end
+
+-- Makes one waiting worker look now, unless somebody looks by \`due\` anyway. A worker whose channel has
+-- no receiver is gone: it is dropped and the next one is tried, three at most. A wake-up is a hint, so
+-- a server that refuses SPUBLISH must not fail the script: hence pcall.
+local function wake_for(waiting_key, meta_key, wake_channel, now, due)
+  if wake_channel == "" then
+    return
+  end
+  for _ = 1, 3 do
+    local worker_id, look = earliest_look(waiting_key, now)
+    if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
+      return
+    end
+    local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
+    if type(receivers) == "number" and receivers > 0 then
+      redis.call("ZADD", waiting_key, now, worker_id)
+      return
+    end
+    redis.call("ZREM", waiting_key, worker_id)
+  end
+end
+-- enqueue: new jobs -> \`delayed\`. An id that exists is left as it is.
+--
+-- Reply, two integers a job: status, due time in ms.
+--   status 1  created; also when the stored envelope is byte for byte this one: a resend
+--   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
+-- The first write adds: a Redis at its memory limit refuses it with nothing written.
+-- uses: time, total, wake
+local delayed_key = KEYS[1]
+local jobs_key = KEYS[2]
+local waiting_key = KEYS[3]
+local meta_key = KEYS[4]
+local wake_channel = ARGV[1] -- prefix of the workers' channels, empty for no wake-ups
+local data_version = ARGV[2]
+local list, list_from = ARGV, 3 -- each: id, envelope, due (\`+<ms>\` from now, or \`<ms>\` since 1970)
+
+local now = now_ms()
+local enqueued = total(meta_key, "enqueued")
+local _, look = earliest_look(waiting_key, now)
+
+local ids = {}
+for at = list_from, #list, 3 do
+  ids[#ids + 1] = list[at]
+end
+local stored = redis.call("HMGET", jobs_key, unpack(ids))
+
+local reply, scores, fields = {}, {}, {}
+local added_envelope, added_due = {}, {}
+local earliest_due = math.huge
+for index, id in ipairs(ids) do
+  local envelope, due_text = list[list_from + index * 3 - 2], list[list_from + index * 3 - 1]
+  local due = tonumber(due_text)
+  if string.byte(due_text) == 43 then -- a plus sign
+    due = now + due
+  end
+  local present = stored[index] or added_envelope[id]
+  if not present then
+    added_envelope[id], added_due[id] = envelope, due
+    scores[#scores + 1], scores[#scores + 2] = due, id
+    fields[#fields + 1], fields[#fields + 2] = id, envelope
+    earliest_due = math.min(earliest_due, due)
+    reply[#reply + 1], reply[#reply + 2] = 1, due
+  else
+    local due_now = added_due[id] or tonumber(redis.call("ZSCORE", delayed_key, id) or -1)
+    if present == envelope then
+      -- A resend whose job was claimed in between was due by now at the latest.
+      reply[#reply + 1], reply[#reply + 2] = 1, due_now >= 0 and due_now or math.min(due, now)
+    else
+      reply[#reply + 1], reply[#reply + 2] = 0, due_now
+    end
+  end
+end
+
+if #fields > 0 then
+  redis.call("ZADD", delayed_key, unpack(scores))
+  redis.call("HSET", jobs_key, unpack(fields))
+  if enqueued == 0 then
+    redis.call("HSET", meta_key, "version", data_version)
+  end
+  redis.call("HSET", meta_key, "enqueued", enqueued + #fields / 2)
+  if look and look > earliest_due then
+    wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
+  end
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const extend = {
+  name: "extend",
+  sha1: "5b4783315de4edbf0de395d5209a8c2b62749d6d",
+  keys: ["processing"],
+  args: ["visibilityTimeoutMs"],
+  listFields: ["id", "token"],
+  source: `-- holdfast: extend
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function lease_of(id, token)
+  return id .. ":" .. string.format("%.0f", token)
+end
+
+local function split_lease(lease)
+  return string.match(lease, "^(.*):(%d+)$")
+end
+
+-- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
+-- named twice in one call is held by its first mention only, as if the mentions were two calls.
+local function held_leases(processing_key, list, first, stride)
+  local leases, seen = {}, {}
+  for at = first, #list, stride do
+    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+  end
+  local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
+  for index, lease in ipairs(leases) do
+    leases[index] = deadlines[index] and not seen[lease] and lease
+    seen[lease] = true
+  end
+  return leases
+end
+-- extend: the deadlines of leases still in force := now + visibility timeout.
+--
+-- Reply, one integer a job: 1 extended; 0 refused: the token is no longer in force.
+-- A repeat counts the visibility timeout from its own time.
+-- uses: time, lease
+local processing_key = KEYS[1]
+local visibility_timeout_ms = tonumber(ARGV[1])
+local list, list_from = ARGV, 2 -- each: id, token
+
+local now = now_ms()
+local reply, leases, scores = {}, {}, {}
+for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
+  reply[index] = lease and 1 or 0
+  if lease then
+    leases[#leases + 1] = lease
+    scores[#scores + 1], scores[#scores + 2] = now + visibility_timeout_ms, lease
+  end
+end
+
+if #leases > 0 then
+  redis.call("ZREM", processing_key, leases[1]) -- a removal first: a full Redis would refuse ZADD
+  redis.call("ZADD", processing_key, unpack(scores))
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const leave = {
+  name: "leave",
+  sha1: "ddd2a6ecdba57bd1dcbf2965dd72bff96c168316",
+  keys: ["delayed", "claims", "waiting", "meta"],
+  args: ["workerId", "wakeChannel"],
+  listFields: [],
+  source: `-- holdfast: leave
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
+-- stalled worker and counts for nothing.
+local function earliest_look(waiting_key, now)
+  local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+  return entry[1], tonumber(entry[2])
+end
+
+-- Makes one waiting worker look now, unless somebody looks by \`due\` anyway. A worker whose channel has
+-- no receiver is gone: it is dropped and the next one is tried, three at most. A wake-up is a hint, so
+-- a server that refuses SPUBLISH must not fail the script: hence pcall.
+local function wake_for(waiting_key, meta_key, wake_channel, now, due)
+  if wake_channel == "" then
+    return
+  end
+  for _ = 1, 3 do
+    local worker_id, look = earliest_look(waiting_key, now)
+    if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
+      return
+    end
+    local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
+    if type(receivers) == "number" and receivers > 0 then
+      redis.call("ZADD", waiting_key, now, worker_id)
+      return
+    end
+    redis.call("ZREM", waiting_key, worker_id)
+  end
+end
+-- leave: a worker goes. Its name leaves \`waiting\` and \`claims\`, and the watch is handed over.
+--
+-- Reply: 1. A repeat changes nothing.
+-- uses: time, wake
+local delayed_key = KEYS[1]
+local claims_key = KEYS[2]
+local waiting_key = KEYS[3]
+local meta_key = KEYS[4]
+local worker_id = ARGV[1]
+local wake_channel = ARGV[2]
+
+local now = now_ms()
+local head_due = tonumber(redis.call("ZRANGE", delayed_key, 0, 0, "WITHSCORES")[2])
+redis.call("HLEN", claims_key) -- checks the types: nothing may fail after the first write
+redis.call("HLEN", meta_key)
+
+redis.call("ZREM", waiting_key, worker_id)
+redis.call("HDEL", claims_key, worker_id)
+if head_due then
+  wake_for(waiting_key, meta_key, wake_channel, now, head_due)
+end
+return 1`,
+} as const satisfies ScriptDefinition;
+
+export const listDead = {
+  name: "list-dead",
+  sha1: "cee718c93b327583a6a836146c163dc0d4b7f3da",
+  keys: ["dead"],
+  args: ["maxJobs", "afterId", "afterMs", "untilMs"],
+  listFields: [],
+  source: `-- holdfast: list-dead
+-- list-dead: a page of \`dead\`, oldest first, after a given entry. Read only.
+--
+-- Reply, two values a job: id, time of death in ms.
+-- An entry that was redriven or purged meanwhile is found again by its time: others that died in the
+-- same millisecond may then be listed twice, none is left out.
+local dead_key = KEYS[1]
+local max_jobs = tonumber(ARGV[1])
+local after_id = ARGV[2] -- empty for the first page
+local after_ms = ARGV[3]
+local until_ms = ARGV[4] -- jobs that died later are left out
+
+local start = 0
+if after_id ~= "" then
+  local rank = redis.call("ZRANK", dead_key, after_id)
+  start = rank and rank + 1 or redis.call("ZCOUNT", dead_key, "-inf", "(" .. after_ms)
+end
+local page = redis.call("ZRANGE", dead_key, start, start + max_jobs - 1, "WITHSCORES")
+local reply = {}
+for at = 1, #page, 2 do
+  local died = tonumber(page[at + 1])
+  if died <= tonumber(until_ms) then
+    reply[#reply + 1], reply[#reply + 2] = page[at], died
+  end
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const mend = {
+  name: "mend",
+  sha1: "730830fe23184da4db773fe84b52a79c50b41e16",
+  keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors"],
+  args: ["mends", "maxLeases"],
+  listFields: ["id"],
+  source: `-- holdfast: mend
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function lease_of(id, token)
+  return id .. ":" .. string.format("%.0f", token)
+end
+
+local function split_lease(lease)
+  return string.match(lease, "^(.*):(%d+)$")
+end
+
+-- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
+-- named twice in one call is held by its first mention only, as if the mentions were two calls.
+local function held_leases(processing_key, list, first, stride)
+  local leases, seen = {}, {}
+  for at = first, #list, stride do
+    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+  end
+  local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
+  for index, lease in ipairs(leases) do
+    leases[index] = deadlines[index] and not seen[lease] and lease
+    seen[lease] = true
+  end
+  return leases
+end
+-- mend: looks at ids as a whole, and mends what breaches the invariant if asked to. Nothing that has an
+-- envelope is removed: an orphan becomes due now; of several places the strongest stays (the lease
+-- with the highest token, then \`delayed\`, then \`dead\`).
+--
+-- Reply, one string an id: "sound", "orphan" (a job in no place), "double" (a job in several),
+--   "dangling" (a place, a count or an error without a job), "unknown" (more leases than max_leases, so
+--   that they cannot be searched in one step). A repeat finds what it mended sound.
+-- uses: time, lease
+local delayed_key = KEYS[1]
+local processing_key = KEYS[2]
+local dead_key = KEYS[3]
+local jobs_key = KEYS[4]
+local attempts_key = KEYS[5]
+local errors_key = KEYS[6]
+local mends = ARGV[1] == "1"
+local max_leases = tonumber(ARGV[2])
+local list, list_from = ARGV, 3 -- each: id
+
+local now = now_ms()
+local leases_of, searchable = {}, redis.call("ZCARD", processing_key) <= max_leases
+if searchable then
+  for _, lease in ipairs(redis.call("ZRANGE", processing_key, 0, -1)) do
+    local id, token = split_lease(lease)
+    id, token = id or lease, tonumber(token or 0)
+    leases_of[id] = leases_of[id] or {}
+    table.insert(leases_of[id], { lease = lease, token = token })
+  end
+end
+
+local function remove_leases(id, first)
+  local leases = leases_of[id] or {}
+  table.sort(leases, function(a, b) return a.token > b.token end)
+  for index = #leases, first, -1 do
+    redis.call("ZREM", processing_key, table.remove(leases).lease)
+  end
+end
+
+local function examine(id)
+  local is_job = redis.call("HEXISTS", jobs_key, id) == 1
+  local delayed, dead = redis.call("ZSCORE", delayed_key, id), redis.call("ZSCORE", dead_key, id)
+  local leases = #(leases_of[id] or {})
+  local places = leases + (delayed and 1 or 0) + (dead and 1 or 0)
+  local has_history = redis.call("HEXISTS", attempts_key, id) + redis.call("HEXISTS", errors_key, id) > 0
+  if not searchable and not (is_job and places == 1) then
+    return "unknown"
+  end
+  if not is_job then
+    return (places > 0 or has_history) and "dangling" or "sound"
+  end
+  return places == 0 and "orphan" or places > 1 and "double" or "sound"
+end
+
+local remedies = {
+  orphan = function(id)
+    redis.call("ZREM", delayed_key, id) -- a removal first: a full Redis would refuse ZADD
+    redis.call("ZADD", delayed_key, now, id)
+  end,
+  double = function(id)
+    remove_leases(id, 2)
+    if #(leases_of[id] or {}) > 0 then
+      redis.call("ZREM", delayed_key, id)
+    end
+    redis.call("ZREM", dead_key, id)
+  end,
+  dangling = function(id)
+    remove_leases(id, 1)
+    redis.call("ZREM", delayed_key, id)
+    redis.call("ZREM", dead_key, id)
+    redis.call("HDEL", attempts_key, id)
+    redis.call("HDEL", errors_key, id)
+  end,
+}
+
+local reply = {}
+for at = list_from, #list do
+  local id = list[at]
+  local kind = examine(id)
+  reply[#reply + 1] = kind
+  if mends and remedies[kind] then
+    remedies[kind](id)
+  end
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const nack = {
+  name: "nack",
+  sha1: "4f3a1d3b2c84bfaa9ffd2331a695581a96a24ccc",
+  keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
+  args: ["wakeChannel"],
+  listFields: ["id", "token", "delayMs", "counts", "error"],
+  source: `-- holdfast: nack
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function lease_of(id, token)
+  return id .. ":" .. string.format("%.0f", token)
+end
+
+local function split_lease(lease)
+  return string.match(lease, "^(.*):(%d+)$")
+end
+
+-- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
+-- named twice in one call is held by its first mention only, as if the mentions were two calls.
+local function held_leases(processing_key, list, first, stride)
+  local leases, seen = {}, {}
+  for at = first, #list, stride do
+    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+  end
+  local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
+  for index, lease in ipairs(leases) do
+    leases[index] = deadlines[index] and not seen[lease] and lease
+    seen[lease] = true
+  end
+  return leases
+end
+-- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
+local function total(meta_key, field)
+  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+end
+-- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
+-- stalled worker and counts for nothing.
+local function earliest_look(waiting_key, now)
+  local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+  return entry[1], tonumber(entry[2])
+end
+
+-- Makes one waiting worker look now, unless somebody looks by \`due\` anyway. A worker whose channel has
+-- no receiver is gone: it is dropped and the next one is tried, three at most. A wake-up is a hint, so
+-- a server that refuses SPUBLISH must not fail the script: hence pcall.
+local function wake_for(waiting_key, meta_key, wake_channel, now, due)
+  if wake_channel == "" then
+    return
+  end
+  for _ = 1, 3 do
+    local worker_id, look = earliest_look(waiting_key, now)
+    if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
+      return
+    end
+    local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
+    if type(receivers) == "number" and receivers > 0 then
+      redis.call("ZADD", waiting_key, now, worker_id)
+      return
+    end
+    redis.call("ZREM", waiting_key, worker_id)
+  end
+end
+-- nack: \`processing\` -> \`delayed\`, due again after a delay. Counts an attempt unless it is a release.
+--
+-- Reply, one integer a job: its new due time in ms; 0 stale: the token is no longer in force;
+--   -1 gone: no such job. A repeat finds the token out of force and changes nothing.
+-- uses: time, lease, total, wake
+local delayed_key = KEYS[1]
+local processing_key = KEYS[2]
+local jobs_key = KEYS[3]
+local attempts_key = KEYS[4]
+local errors_key = KEYS[5]
+local waiting_key = KEYS[6]
+local meta_key = KEYS[7]
+local wake_channel = ARGV[1]
+local list, list_from = ARGV, 2 -- each: id, token, delay_ms, counts (1 or 0), error (may be empty)
+
+local now = now_ms()
+local retried = total(meta_key, "retried")
+redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
+redis.call("ZCARD", waiting_key)
+redis.call("HLEN", errors_key)
+redis.call("HLEN", attempts_key)
+
+local reply, leases, scores, attempts, errors = {}, {}, {}, {}, {}
+local earliest_due, counted = math.huge, 0
+for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
+  local at = list_from + index * 5 - 5
+  local id, delay_ms, counts, error_text = list[at], tonumber(list[at + 2]), list[at + 3] == "1", list[at + 4]
+  local exists = redis.call("HEXISTS", jobs_key, id) == 1
+  reply[index] = exists and 0 or -1
+  if lease then
+    leases[#leases + 1] = lease
+  end
+  if lease and exists then
+    local due = now + delay_ms
+    reply[index], earliest_due = due, math.min(earliest_due, due)
+    scores[#scores + 1], scores[#scores + 2] = due, id
+    if counts then
+      counted = counted + 1
+      attempts[#attempts + 1], attempts[#attempts + 2] = id, (redis.call("HGET", attempts_key, id) or 0) + 1
+    end
+    if error_text ~= "" then
+      errors[#errors + 1], errors[#errors + 2] = id, error_text
+    end
+  end
+end
+
+if #leases > 0 then
+  redis.call("ZREM", processing_key, unpack(leases))
+  if #attempts > 0 then
+    redis.call("HSET", attempts_key, unpack(attempts))
+    redis.call("HSET", meta_key, "retried", retried + counted)
+  end
+  if #errors > 0 then
+    redis.call("HSET", errors_key, unpack(errors))
+  end
+  if #scores > 0 then
+    redis.call("ZADD", delayed_key, unpack(scores))
+    wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
+  end
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const open = {
+  name: "open",
+  sha1: "73b84869e32f7cf8871ded98a85569ade6fa0512",
+  keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "claims", "waiting", "meta"],
+  args: [],
+  listFields: [],
+  source: `-- holdfast: open
+-- open: may this release of holdfast use the queue's data? Read only, once a connection.
+--
+-- Reply: the data version (0: the queue is new), then the name of each part whose type is wrong.
+local delayed_key = KEYS[1]
+local processing_key = KEYS[2]
+local dead_key = KEYS[3]
+local jobs_key = KEYS[4]
+local attempts_key = KEYS[5]
+local errors_key = KEYS[6]
+local claims_key = KEYS[7]
+local waiting_key = KEYS[8]
+local meta_key = KEYS[9]
+
+local reply = { 0 }
+local function check(part, key, expected)
+  local found = redis.call("TYPE", key).ok
+  if found ~= "none" and found ~= expected then
+    reply[#reply + 1] = part
+  end
+end
+check("delayed", delayed_key, "zset")
+check("processing", processing_key, "zset")
+check("dead", dead_key, "zset")
+check("jobs", jobs_key, "hash")
+check("attempts", attempts_key, "hash")
+check("errors", errors_key, "hash")
+check("claims", claims_key, "hash")
+check("waiting", waiting_key, "zset")
+check("meta", meta_key, "hash")
+if #reply == 1 then
+  reply[1] = tonumber(redis.call("HGET", meta_key, "version") or 0) or 0
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const pause = {
+  name: "pause",
+  sha1: "05d7d8ad537b91b668b383365000f244ddf23c1d",
+  keys: ["meta"],
+  args: [],
+  listFields: [],
+  source: `-- holdfast: pause
+-- pause: claims give nothing until resume. What is held goes on, and enqueue goes on.
+--
+-- Reply: 1. A repeat changes nothing.
+local meta_key = KEYS[1]
+
+redis.call("HDEL", meta_key, "paused") -- a removal first: a full Redis would refuse HSET
+redis.call("HSET", meta_key, "paused", 1)
+return 1`,
+} as const satisfies ScriptDefinition;
+
+export const peek = {
+  name: "peek",
+  sha1: "009e2bd5f25d9cc35c8e62389412ddbbaedbf8fb",
+  keys: ["delayed", "dead", "jobs", "attempts", "errors"],
+  args: ["maxBytes"],
+  listFields: ["id"],
+  source: `-- holdfast: peek
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- The envelopes of the ids, in order, false where there is none. Stops early once max_bytes are read,
+-- so that neither a reply nor the memory of a script grows with the size of the payloads.
+local function read_envelopes(jobs_key, ids, max_bytes)
+  local envelopes, bytes, chunk = {}, 0, 10
+  for first = 1, #ids, chunk do
+    local last = math.min(first + chunk - 1, #ids)
+    for _, envelope in ipairs(redis.call("HMGET", jobs_key, unpack(ids, first, last))) do
+      if bytes < max_bytes then
+        envelopes[#envelopes + 1] = envelope
+        bytes = bytes + (envelope and #envelope or 0)
+      end
+    end
+    if bytes >= max_bytes then
+      break
+    end
+  end
+  return envelopes
+end
+-- peek: jobs by id. Read only.
+--
+-- Reply, five values an id: state ("delayed", "due", "processing", "dead", "gone"), due time or time of
+--   death in ms (-1: neither), envelope, counted attempts, last error (both may be empty).
+--   Stops early once max_bytes of envelopes are read.
+-- uses: time, envelope
+local delayed_key = KEYS[1]
+local dead_key = KEYS[2]
+local jobs_key = KEYS[3]
+local attempts_key = KEYS[4]
+local errors_key = KEYS[5]
+local max_bytes = tonumber(ARGV[1])
+local list, list_from = ARGV, 2 -- each: id
+
+local now = now_ms()
+local ids = {}
+for at = list_from, #list do
+  ids[#ids + 1] = list[at]
+end
+local reply = {}
+for index, envelope in ipairs(read_envelopes(jobs_key, ids, max_bytes)) do
+  local id = ids[index]
+  local due = tonumber(redis.call("ZSCORE", delayed_key, id))
+  local died = tonumber(redis.call("ZSCORE", dead_key, id))
+  local state = (due and (due <= now and "due" or "delayed")) or (died and "dead") or "processing"
+  local at = #reply
+  reply[at + 1] = envelope and state or "gone"
+  reply[at + 2] = due or died or -1
+  reply[at + 3] = envelope or ""
+  reply[at + 4] = tonumber(redis.call("HGET", attempts_key, id) or 0) or 0
+  reply[at + 5] = redis.call("HGET", errors_key, id) or ""
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const purge = {
+  name: "purge",
+  sha1: "ea3eb5e5f2712ca76737483f6763439089a88348",
+  keys: ["dead", "jobs", "attempts", "errors", "meta"],
+  args: [],
+  listFields: ["id"],
+  source: `-- holdfast: purge
+-- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
+local function total(meta_key, field)
+  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+end
+-- purge: \`dead\` -> gone, for good.
+--
+-- Reply, one integer an id: 1 purged; 0: it is not among the dead. A repeat changes nothing.
+-- uses: total
+local dead_key = KEYS[1]
+local jobs_key = KEYS[2]
+local attempts_key = KEYS[3]
+local errors_key = KEYS[4]
+local meta_key = KEYS[5]
+local list, list_from = ARGV, 1 -- each: id
+
+local purged = total(meta_key, "purged")
+redis.call("HLEN", jobs_key) -- checks the types: nothing may fail after the first write
+redis.call("HLEN", attempts_key)
+redis.call("HLEN", errors_key)
+
+local reply, ids, seen = {}, {}, {}
+for at = list_from, #list do
+  local id = list[at]
+  reply[#reply + 1] = 0
+  if not seen[id] and redis.call("ZSCORE", dead_key, id) then
+    ids[#ids + 1], seen[id] = id, true
+    reply[#reply] = 1
+  end
+end
+
+if #ids > 0 then
+  redis.call("ZREM", dead_key, unpack(ids))
+  redis.call("HDEL", jobs_key, unpack(ids))
+  redis.call("HDEL", attempts_key, unpack(ids))
+  redis.call("HDEL", errors_key, unpack(ids))
+  redis.call("HSET", meta_key, "purged", purged + #ids)
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const reap = {
+  name: "reap",
+  sha1: "0d206a06a0e9183a50e7773d95720e72d43372f7",
+  keys: ["delayed", "processing", "jobs", "attempts", "errors", "claims", "waiting", "meta"],
+  args: ["maxJobs", "wakeChannel"],
+  listFields: ["delayMs"],
+  source: `-- holdfast: reap
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function lease_of(id, token)
+  return id .. ":" .. string.format("%.0f", token)
+end
+
+local function split_lease(lease)
+  return string.match(lease, "^(.*):(%d+)$")
+end
+
+-- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
+-- named twice in one call is held by its first mention only, as if the mentions were two calls.
+local function held_leases(processing_key, list, first, stride)
+  local leases, seen = {}, {}
+  for at = first, #list, stride do
+    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+  end
+  local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
+  for index, lease in ipairs(leases) do
+    leases[index] = deadlines[index] and not seen[lease] and lease
+    seen[lease] = true
+  end
+  return leases
+end
+-- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
+local function total(meta_key, field)
+  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+end
+-- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
+-- stalled worker and counts for nothing.
+local function earliest_look(waiting_key, now)
+  local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+  return entry[1], tonumber(entry[2])
+end
+
+-- Makes one waiting worker look now, unless somebody looks by \`due\` anyway. A worker whose channel has
+-- no receiver is gone: it is dropped and the next one is tried, three at most. A wake-up is a hint, so
+-- a server that refuses SPUBLISH must not fail the script: hence pcall.
+local function wake_for(waiting_key, meta_key, wake_channel, now, due)
+  if wake_channel == "" then
+    return
+  end
+  for _ = 1, 3 do
+    local worker_id, look = earliest_look(waiting_key, now)
+    if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
+      return
+    end
+    local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
+    if type(receivers) == "number" and receivers > 0 then
+      redis.call("ZADD", waiting_key, now, worker_id)
+      return
+    end
+    redis.call("ZREM", waiting_key, worker_id)
+  end
+end
+-- reap: expired leases -> \`delayed\`, oldest first, at most max_jobs. Counts an attempt for each.
+-- Also drops the claims of workers not heard of for an hour: two entries looked at a call, by chance.
+--
+-- Reply: ms until the next lease ends (0: more have ended already, -1: there is none), then two values
+--   a job: id, counted attempts. A repeat finds those leases gone.
+-- uses: time, lease, total, wake
+local delayed_key = KEYS[1]
+local processing_key = KEYS[2]
+local jobs_key = KEYS[3]
+local attempts_key = KEYS[4]
+local errors_key = KEYS[5]
+local claims_key = KEYS[6]
+local waiting_key = KEYS[7]
+local meta_key = KEYS[8]
+local max_jobs = tonumber(ARGV[1])
+local wake_channel = ARGV[2]
+local list, list_from = ARGV, 3 -- each: delay_ms (by counted attempts; the last serves for all above)
+
+local now = now_ms()
+local expired_total = total(meta_key, "expired")
+redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
+redis.call("ZCARD", waiting_key)
+redis.call("HLEN", errors_key)
+redis.call("HLEN", attempts_key)
+local silent_workers = {}
+local claims = redis.call("HRANDFIELD", claims_key, 2, "WITHVALUES")
+for at = 1, #claims, 2 do
+  if cmsgpack.unpack(claims[at + 1])[2] < now - 3600000 then
+    silent_workers[#silent_workers + 1] = claims[at]
+  end
+end
+
+local expired = redis.call("ZRANGE", processing_key, "-inf", now, "BYSCORE", "LIMIT", 0, max_jobs)
+local next_end = tonumber(redis.call("ZRANGE", processing_key, #expired, #expired, "WITHSCORES")[2])
+local reply = { next_end and math.max(0, next_end - now) or -1 }
+local scores, attempts, errors = {}, {}, {}
+local earliest_due = math.huge
+for _, lease in ipairs(expired) do
+  local id = split_lease(lease)
+  if id and redis.call("HEXISTS", jobs_key, id) == 1 then -- a lease without a job only goes
+    local count = (redis.call("HGET", attempts_key, id) or 0) + 1
+    local due = now + tonumber(list[math.min(list_from + count - 1, #list)])
+    earliest_due = math.min(earliest_due, due)
+    scores[#scores + 1], scores[#scores + 2] = due, id
+    attempts[#attempts + 1], attempts[#attempts + 2] = id, count
+    errors[#errors + 1], errors[#errors + 2] = id, "lease expired: its worker stopped extending it"
+    reply[#reply + 1], reply[#reply + 2] = id, count
+  end
+end
+
+if #silent_workers > 0 then
+  redis.call("HDEL", claims_key, unpack(silent_workers))
+end
+if #expired > 0 then
+  redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)
+end
+if #scores > 0 then
+  redis.call("HSET", attempts_key, unpack(attempts))
+  redis.call("HSET", errors_key, unpack(errors))
+  redis.call("ZADD", delayed_key, unpack(scores))
+  redis.call("HSET", meta_key, "expired", expired_total + #scores / 2)
+  wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const redrive = {
+  name: "redrive",
+  sha1: "1f8a5f4a635a2d558488f2b21a32fc73586c010e",
+  keys: ["delayed", "dead", "jobs", "attempts", "errors", "waiting", "meta"],
+  args: ["wakeChannel"],
+  listFields: ["id"],
+  source: `-- holdfast: redrive
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
+local function total(meta_key, field)
+  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+end
+-- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
+-- stalled worker and counts for nothing.
+local function earliest_look(waiting_key, now)
+  local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+  return entry[1], tonumber(entry[2])
+end
+
+-- Makes one waiting worker look now, unless somebody looks by \`due\` anyway. A worker whose channel has
+-- no receiver is gone: it is dropped and the next one is tried, three at most. A wake-up is a hint, so
+-- a server that refuses SPUBLISH must not fail the script: hence pcall.
+local function wake_for(waiting_key, meta_key, wake_channel, now, due)
+  if wake_channel == "" then
+    return
+  end
+  for _ = 1, 3 do
+    local worker_id, look = earliest_look(waiting_key, now)
+    if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
+      return
+    end
+    local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
+    if type(receivers) == "number" and receivers > 0 then
+      redis.call("ZADD", waiting_key, now, worker_id)
+      return
+    end
+    redis.call("ZREM", waiting_key, worker_id)
+  end
+end
+-- redrive: \`dead\` -> \`delayed\`, due now, with attempts back to 0 and the last error forgotten.
+--
+-- Reply, one integer an id: 1 redriven; 0: it is not among the dead. A repeat changes nothing.
+-- uses: time, total, wake
+local delayed_key = KEYS[1]
+local dead_key = KEYS[2]
+local jobs_key = KEYS[3]
+local attempts_key = KEYS[4]
+local errors_key = KEYS[5]
+local waiting_key = KEYS[6]
+local meta_key = KEYS[7]
+local wake_channel = ARGV[1]
+local list, list_from = ARGV, 2 -- each: id
+
+local now = now_ms()
+local redriven = total(meta_key, "redriven")
+redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
+redis.call("ZCARD", waiting_key)
+redis.call("HLEN", errors_key)
+redis.call("HLEN", attempts_key)
+
+local reply, ids, scores, seen = {}, {}, {}, {}
+for at = list_from, #list do
+  local id = list[at]
+  local is_dead = not seen[id] and redis.call("ZSCORE", dead_key, id)
+  reply[#reply + 1] = 0
+  if is_dead then
+    ids[#ids + 1], seen[id] = id, true
+    if redis.call("HEXISTS", jobs_key, id) == 1 then
+      reply[#reply] = 1
+      scores[#scores + 1], scores[#scores + 2] = now, id
+    end
+  end
+end
+
+if #ids > 0 then
+  redis.call("ZREM", dead_key, unpack(ids))
+  redis.call("HDEL", attempts_key, unpack(ids))
+  redis.call("HDEL", errors_key, unpack(ids))
+  if #scores > 0 then
+    redis.call("ZADD", delayed_key, unpack(scores))
+    redis.call("HSET", meta_key, "redriven", redriven + #scores / 2)
+    wake_for(waiting_key, meta_key, wake_channel, now, now)
+  end
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const reschedule = {
+  name: "reschedule",
+  sha1: "64bec19916f9552385a94748078d8455a0842f80",
+  keys: ["delayed", "dead", "jobs", "waiting", "meta"],
+  args: ["wakeChannel", "id", "dueText"],
+  listFields: [],
+  source: `-- holdfast: reschedule
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- Where a job is that is not in \`delayed\`: "dead", "processing", or "gone" when there is no such job.
+local function place_beside_delayed(jobs_key, dead_key, id)
+  if redis.call("HEXISTS", jobs_key, id) == 0 then
+    return "gone"
+  end
+  return redis.call("ZSCORE", dead_key, id) and "dead" or "processing"
+end
+-- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
+-- stalled worker and counts for nothing.
+local function earliest_look(waiting_key, now)
+  local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+  return entry[1], tonumber(entry[2])
+end
+
+-- Makes one waiting worker look now, unless somebody looks by \`due\` anyway. A worker whose channel has
+-- no receiver is gone: it is dropped and the next one is tried, three at most. A wake-up is a hint, so
+-- a server that refuses SPUBLISH must not fail the script: hence pcall.
+local function wake_for(waiting_key, meta_key, wake_channel, now, due)
+  if wake_channel == "" then
+    return
+  end
+  for _ = 1, 3 do
+    local worker_id, look = earliest_look(waiting_key, now)
+    if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
+      return
+    end
+    local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
+    if type(receivers) == "number" and receivers > 0 then
+      redis.call("ZADD", waiting_key, now, worker_id)
+      return
+    end
+    redis.call("ZREM", waiting_key, worker_id)
+  end
+end
+-- reschedule: a new due time for a job in \`delayed\`. A job that is held or dead is left as it is.
+--
+-- Reply: { "rescheduled", due time in ms }, or { where the job is instead, -1 }: "processing", "dead", "gone".
+-- A repeat counts a \`+<ms>\` from its own time and changes nothing else.
+-- uses: time, place, wake
+local delayed_key = KEYS[1]
+local dead_key = KEYS[2]
+local jobs_key = KEYS[3]
+local waiting_key = KEYS[4]
+local meta_key = KEYS[5]
+local wake_channel = ARGV[1]
+local id = ARGV[2]
+local due_text = ARGV[3] -- \`+<ms>\` from now, or \`<ms>\` since 1970
+
+if not redis.call("ZSCORE", delayed_key, id) then
+  return { place_beside_delayed(jobs_key, dead_key, id), -1 }
+end
+local now = now_ms()
+local due = tonumber(due_text)
+if string.byte(due_text) == 43 then -- a plus sign
+  due = now + due
+end
+redis.call("ZCARD", waiting_key) -- checks the types: nothing may fail after the first write
+redis.call("HLEN", meta_key)
+
+redis.call("ZREM", delayed_key, id)
+redis.call("ZADD", delayed_key, due, id)
+wake_for(waiting_key, meta_key, wake_channel, now, due)
+return { "rescheduled", due }`,
+} as const satisfies ScriptDefinition;
+
+export const resume = {
+  name: "resume",
+  sha1: "d54d8c8773f3228c4c4595cab3bb42d59591d4f1",
+  keys: ["delayed", "waiting", "meta"],
+  args: ["wakeChannel"],
+  listFields: [],
+  source: `-- holdfast: resume
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
+-- stalled worker and counts for nothing.
+local function earliest_look(waiting_key, now)
+  local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+  return entry[1], tonumber(entry[2])
+end
+
+-- Makes one waiting worker look now, unless somebody looks by \`due\` anyway. A worker whose channel has
+-- no receiver is gone: it is dropped and the next one is tried, three at most. A wake-up is a hint, so
+-- a server that refuses SPUBLISH must not fail the script: hence pcall.
+local function wake_for(waiting_key, meta_key, wake_channel, now, due)
+  if wake_channel == "" then
+    return
+  end
+  for _ = 1, 3 do
+    local worker_id, look = earliest_look(waiting_key, now)
+    if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
+      return
+    end
+    local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
+    if type(receivers) == "number" and receivers > 0 then
+      redis.call("ZADD", waiting_key, now, worker_id)
+      return
+    end
+    redis.call("ZREM", waiting_key, worker_id)
+  end
+end
+-- resume: ends a pause, and sees to it that somebody looks at the head of \`delayed\` in time.
+--
+-- Reply: 1. A repeat changes nothing.
+-- uses: time, wake
+local delayed_key = KEYS[1]
+local waiting_key = KEYS[2]
+local meta_key = KEYS[3]
+local wake_channel = ARGV[1]
+
+local now = now_ms()
+local head_due = tonumber(redis.call("ZRANGE", delayed_key, 0, 0, "WITHSCORES")[2])
+redis.call("ZCARD", waiting_key) -- checks the type: nothing may fail after the first write
+
+redis.call("HDEL", meta_key, "paused")
+if head_due then
+  wake_for(waiting_key, meta_key, wake_channel, now, head_due)
+end
+return 1`,
+} as const satisfies ScriptDefinition;
+
+export const stats = {
+  name: "stats",
+  sha1: "4c18dd0a9f48383cd012b64775fdfc2f697fc195",
+  keys: ["delayed", "processing", "dead", "waiting", "meta"],
+  args: [],
+  listFields: [],
+  source: `-- holdfast: stats
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- stats: counts of the queue. Read only.
+--
+-- Reply, integers: delayed (not yet due), due, processing, dead, age of the oldest due job in ms (-1:
+--   none), paused (1 or 0), waiting workers; then the running totals: enqueued, completed, retried,
+--   expired, buried, redriven, cancelled, purged.
+-- uses: time
+local delayed_key = KEYS[1]
+local processing_key = KEYS[2]
+local dead_key = KEYS[3]
+local waiting_key = KEYS[4]
+local meta_key = KEYS[5]
+
+local now = now_ms()
+local due = redis.call("ZCOUNT", delayed_key, "-inf", now)
+local head_due = tonumber(redis.call("ZRANGE", delayed_key, 0, 0, "WITHSCORES")[2])
+local meta = redis.call(
+  "HMGET", meta_key, "paused", "enqueued", "completed", "retried", "expired", "buried", "redriven", "cancelled", "purged"
+)
+local reply = {
+  redis.call("ZCARD", delayed_key) - due,
+  due,
+  redis.call("ZCARD", processing_key),
+  redis.call("ZCARD", dead_key),
+  head_due and head_due <= now and now - head_due or -1,
+  meta[1] and 1 or 0,
+  redis.call("ZCOUNT", waiting_key, now - 100, "+inf"),
+}
+for at = 2, 9 do
+  reply[#reply + 1] = tonumber(meta[at] or 0) or 0
+end
+return reply`,
+} as const satisfies ScriptDefinition;
+
+export const verify = {
+  name: "verify",
+  sha1: "3a5cf97c592e5a899efb2a5bc622d90fd4cdabcb",
+  keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors"],
+  args: ["part", "cursor", "pageSize"],
+  listFields: [],
+  source: `-- holdfast: verify
+-- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function lease_of(id, token)
+  return id .. ":" .. string.format("%.0f", token)
+end
+
+local function split_lease(lease)
+  return string.match(lease, "^(.*):(%d+)$")
+end
+
+-- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
+-- named twice in one call is held by its first mention only, as if the mentions were two calls.
+local function held_leases(processing_key, list, first, stride)
+  local leases, seen = {}, {}
+  for at = first, #list, stride do
+    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+  end
+  local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
+  for index, lease in ipairs(leases) do
+    leases[index] = deadlines[index] and not seen[lease] and lease
+    seen[lease] = true
+  end
+  return leases
+end
+-- verify: one page of the audit of the invariant: each id in \`jobs\` is in exactly one of \`delayed\`,
+-- \`processing\`, \`dead\`, and no other part names an id that \`jobs\` lacks. Read only.
+--
+-- Reply: next cursor, entries looked at, then two values a finding: kind, id.
+--   "leased"   an id in \`processing\`; each of them is named, so that the caller can tell
+--   "unplaced" an id in \`jobs\` that is in neither \`delayed\` nor \`dead\`: to be found among the leased
+--   "suspect"  a breach, as far as this page can see; \`mend\` looks at the id as a whole
+-- uses: lease
+local delayed_key = KEYS[1]
+local processing_key = KEYS[2]
+local dead_key = KEYS[3]
+local jobs_key = KEYS[4]
+local attempts_key = KEYS[5]
+local errors_key = KEYS[6]
+local part = ARGV[1]
+local cursor = ARGV[2]
+local page_size = ARGV[3]
+
+local reply = { "0", 0 }
+local function find(kind, id)
+  reply[#reply + 1], reply[#reply + 2] = kind, id
+end
+local function is_job(id)
+  return redis.call("HEXISTS", jobs_key, id) == 1
+end
+local checks = {
+  jobs = function(id)
+    local delayed, dead = redis.call("ZSCORE", delayed_key, id), redis.call("ZSCORE", dead_key, id)
+    if delayed and dead then
+      find("suspect", id)
+    elseif not delayed and not dead then
+      find("unplaced", id)
+    end
+  end,
+  processing = function(lease)
+    local id = split_lease(lease)
+    if id then
+      find("leased", id)
+    end
+    id = id or lease
+    if not is_job(id) or redis.call("ZSCORE", delayed_key, id) or redis.call("ZSCORE", dead_key, id) then
+      find("suspect", id)
+    end
+  end,
+}
+local function names_a_job(id)
+  if not is_job(id) then
+    find("suspect", id)
+  end
+end
+local scans = {
+  jobs = { "HSCAN", jobs_key },
+  processing = { "ZSCAN", processing_key },
+  delayed = { "ZSCAN", delayed_key },
+  dead = { "ZSCAN", dead_key },
+  attempts = { "HSCAN", attempts_key },
+  errors = { "HSCAN", errors_key },
+}
+local page = redis.call(scans[part][1], scans[part][2], cursor, "COUNT", page_size)
+local check = checks[part] or names_a_job
+for at = 1, #page[2], 2 do
+  check(page[2][at])
+end
+reply[1], reply[2] = page[1], #page[2] / 2
+return reply`,
+} as const satisfies ScriptDefinition;

@@ -1,0 +1,23 @@
+-- A lease is the member `<id>:<token>` of `processing`. Ids may hold colons, tokens are digits.
+local function lease_of(id, token)
+  return id .. ":" .. string.format("%.0f", token)
+end
+
+local function split_lease(lease)
+  return string.match(lease, "^(.*):(%d+)$")
+end
+
+-- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
+-- named twice in one call is held by its first mention only, as if the mentions were two calls.
+local function held_leases(processing_key, list, first, stride)
+  local leases, seen = {}, {}
+  for at = first, #list, stride do
+    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+  end
+  local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
+  for index, lease in ipairs(leases) do
+    leases[index] = deadlines[index] and not seen[lease] and lease
+    seen[lease] = true
+  end
+  return leases
+end

@@ -1,0 +1,5 @@
+-- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+local function now_ms()
+  local time = redis.call("TIME")
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end

@@ -1,0 +1,61 @@
+-- nack: `processing` -> `delayed`, due again after a delay. Counts an attempt unless it is a release.
+--
+-- Reply, one integer a job: its new due time in ms; 0 stale: the token is no longer in force;
+--   -1 gone: no such job. A repeat finds the token out of force and changes nothing.
+-- uses: time, lease, total, wake
+local delayed_key = KEYS[1]
+local processing_key = KEYS[2]
+local jobs_key = KEYS[3]
+local attempts_key = KEYS[4]
+local errors_key = KEYS[5]
+local waiting_key = KEYS[6]
+local meta_key = KEYS[7]
+local wake_channel = ARGV[1]
+local list, list_from = ARGV, 2 -- each: id, token, delay_ms, counts (1 or 0), error (may be empty)
+
+local now = now_ms()
+local retried = total(meta_key, "retried")
+redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
+redis.call("ZCARD", waiting_key)
+redis.call("HLEN", errors_key)
+redis.call("HLEN", attempts_key)
+
+local reply, leases, scores, attempts, errors = {}, {}, {}, {}, {}
+local earliest_due, counted = math.huge, 0
+for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
+  local at = list_from + index * 5 - 5
+  local id, delay_ms, counts, error_text = list[at], tonumber(list[at + 2]), list[at + 3] == "1", list[at + 4]
+  local exists = redis.call("HEXISTS", jobs_key, id) == 1
+  reply[index] = exists and 0 or -1
+  if lease then
+    leases[#leases + 1] = lease
+  end
+  if lease and exists then
+    local due = now + delay_ms
+    reply[index], earliest_due = due, math.min(earliest_due, due)
+    scores[#scores + 1], scores[#scores + 2] = due, id
+    if counts then
+      counted = counted + 1
+      attempts[#attempts + 1], attempts[#attempts + 2] = id, (redis.call("HGET", attempts_key, id) or 0) + 1
+    end
+    if error_text ~= "" then
+      errors[#errors + 1], errors[#errors + 2] = id, error_text
+    end
+  end
+end
+
+if #leases > 0 then
+  redis.call("ZREM", processing_key, unpack(leases))
+  if #attempts > 0 then
+    redis.call("HSET", attempts_key, unpack(attempts))
+    redis.call("HSET", meta_key, "retried", retried + counted)
+  end
+  if #errors > 0 then
+    redis.call("HSET", errors_key, unpack(errors))
+  end
+  if #scores > 0 then
+    redis.call("ZADD", delayed_key, unpack(scores))
+    wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
+  end
+end
+return reply

@@ -1,0 +1,34 @@
+-- purge: `dead` -> gone, for good.
+--
+-- Reply, one integer an id: 1 purged; 0: it is not among the dead. A repeat changes nothing.
+-- uses: total
+local dead_key = KEYS[1]
+local jobs_key = KEYS[2]
+local attempts_key = KEYS[3]
+local errors_key = KEYS[4]
+local meta_key = KEYS[5]
+local list, list_from = ARGV, 1 -- each: id
+
+local purged = total(meta_key, "purged")
+redis.call("HLEN", jobs_key) -- checks the types: nothing may fail after the first write
+redis.call("HLEN", attempts_key)
+redis.call("HLEN", errors_key)
+
+local reply, ids, seen = {}, {}, {}
+for at = list_from, #list do
+  local id = list[at]
+  reply[#reply + 1] = 0
+  if not seen[id] and redis.call("ZSCORE", dead_key, id) then
+    ids[#ids + 1], seen[id] = id, true
+    reply[#reply] = 1
+  end
+end
+
+if #ids > 0 then
+  redis.call("ZREM", dead_key, unpack(ids))
+  redis.call("HDEL", jobs_key, unpack(ids))
+  redis.call("HDEL", attempts_key, unpack(ids))
+  redis.call("HDEL", errors_key, unpack(ids))
+  redis.call("HSET", meta_key, "purged", purged + #ids)
+end
+return reply

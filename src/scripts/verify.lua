@@ -1,0 +1,65 @@
+-- verify: one page of the audit of the invariant: each id in `jobs` is in exactly one of `delayed`,
+-- `processing`, `dead`, and no other part names an id that `jobs` lacks. Read only.
+--
+-- Reply: next cursor, entries looked at, then two values a finding: kind, id.
+--   "leased"   an id in `processing`; each of them is named, so that the caller can tell
+--   "unplaced" an id in `jobs` that is in neither `delayed` nor `dead`: to be found among the leased
+--   "suspect"  a breach, as far as this page can see; `mend` looks at the id as a whole
+-- uses: lease
+local delayed_key = KEYS[1]
+local processing_key = KEYS[2]
+local dead_key = KEYS[3]
+local jobs_key = KEYS[4]
+local attempts_key = KEYS[5]
+local errors_key = KEYS[6]
+local part = ARGV[1]
+local cursor = ARGV[2]
+local page_size = ARGV[3]
+
+local reply = { "0", 0 }
+local function find(kind, id)
+  reply[#reply + 1], reply[#reply + 2] = kind, id
+end
+local function is_job(id)
+  return redis.call("HEXISTS", jobs_key, id) == 1
+end
+local checks = {
+  jobs = function(id)
+    local delayed, dead = redis.call("ZSCORE", delayed_key, id), redis.call("ZSCORE", dead_key, id)
+    if delayed and dead then
+      find("suspect", id)
+    elseif not delayed and not dead then
+      find("unplaced", id)
+    end
+  end,
+  processing = function(lease)
+    local id = split_lease(lease)
+    if id then
+      find("leased", id)
+    end
+    id = id or lease
+    if not is_job(id) or redis.call("ZSCORE", delayed_key, id) or redis.call("ZSCORE", dead_key, id) then
+      find("suspect", id)
+    end
+  end,
+}
+local function names_a_job(id)
+  if not is_job(id) then
+    find("suspect", id)
+  end
+end
+local scans = {
+  jobs = { "HSCAN", jobs_key },
+  processing = { "ZSCAN", processing_key },
+  delayed = { "ZSCAN", delayed_key },
+  dead = { "ZSCAN", dead_key },
+  attempts = { "HSCAN", attempts_key },
+  errors = { "HSCAN", errors_key },
+}
+local page = redis.call(scans[part][1], scans[part][2], cursor, "COUNT", page_size)
+local check = checks[part] or names_a_job
+for at = 1, #page[2], 2 do
+  check(page[2][at])
+end
+reply[1], reply[2] = page[1], #page[2] / 2
+return reply
