@@ -75,7 +75,7 @@ return reply`,
 
 export const bury = {
   name: "bury",
-  sha1: "1b7005f8fecd325ad541db9e7b93a76a926907d4",
+  sha1: "2256ccfc4e5eea1952906665cea2381cb79644e7",
   keys: ["processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token", "counts", "reason"],
@@ -123,7 +123,7 @@ local jobs_key = KEYS[3]
 local attempts_key = KEYS[4]
 local errors_key = KEYS[5]
 local meta_key = KEYS[6]
-local list, list_from = ARGV, 1 -- each: id, token, counts (1 or 0), reason
+local list, list_from = ARGV, 1 -- each: id, token, counts (1 or 0), reason (empty: the last error stands)
 
 local now = now_ms()
 local buried = total(meta_key, "buried")
@@ -143,7 +143,9 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
   if lease and exists then
     reply[index] = 1
     scores[#scores + 1], scores[#scores + 2] = now, id
-    reasons[#reasons + 1], reasons[#reasons + 2] = id, reason
+    if reason ~= "" then
+      reasons[#reasons + 1], reasons[#reasons + 2] = id, reason
+    end
     if counts then
       attempts[#attempts + 1], attempts[#attempts + 2] = id, (redis.call("HGET", attempts_key, id) or 0) + 1
     end
@@ -155,8 +157,10 @@ if #leases > 0 then
   if #attempts > 0 then
     redis.call("HSET", attempts_key, unpack(attempts))
   end
-  if #scores > 0 then
+  if #reasons > 0 then
     redis.call("HSET", errors_key, unpack(reasons))
+  end
+  if #scores > 0 then
     redis.call("ZADD", dead_key, unpack(scores))
     redis.call("HSET", meta_key, "buried", buried + #scores / 2)
   end

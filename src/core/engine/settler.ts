@@ -56,7 +56,10 @@ export class Settler implements Part {
   async settle(lease: Lease, outcome: Outcome): Promise<Settlement> {
     this.#unsettled += 1;
     try {
-      return await this.#settle(lease, outcome);
+      return (await this.resolve(lease, outcome)) === "done" ? "settled" : "lost";
+    } catch (error) {
+      this.#onError(error);
+      return "unconfirmed";
     } finally {
       this.#unsettled -= 1;
       if (this.#unsettled === 0) {
@@ -80,21 +83,24 @@ export class Settler implements Part {
     await Promise.all([this.#acks.stop(), this.#retries.stop(), this.#burials.stop()]);
   }
 
-  async #settle(lease: Lease, outcome: Outcome): Promise<Settlement> {
+  /**
+   * @returns what Redis answered: "done", or why it refused
+   * @throws HoldfastError if it gives no answer while the lease holds
+   */
+  async resolve(lease: Lease, outcome: Outcome): Promise<SettleResult> {
     for (let failures = 0; ; ) {
       try {
         const { result, isAmbiguous } = await this.#send(lease, outcome);
         // While the lease holds nobody else can have settled the job. So if an earlier copy of this
         // call may have arrived, a refusal means that it did.
         const wasApplied = (failures > 0 || isAmbiguous) && monotonicNow() < lease.deadline;
-        return result === "done" || wasApplied ? "settled" : "lost";
+        return wasApplied ? "done" : result;
       } catch (error) {
         failures += 1;
         const isWorthRepeating = error instanceof HoldfastError && error.retryable;
         const pauseMs = retryPauseMs(failures);
         if (!isWorthRepeating || monotonicNow() + pauseMs >= lease.deadline || this.#isStopping) {
-          this.#onError(error);
-          return "unconfirmed";
+          throw error;
         }
         await pause(pauseMs, this.#stopping.signal);
       }

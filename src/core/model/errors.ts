@@ -55,6 +55,13 @@ export class PayloadError extends HoldfastError {
 export class QueueFullError extends HoldfastError {
   readonly code = "QUEUE_FULL";
   readonly retryable = true;
+  /** The ids that are not stored, where `enqueueMany` was refused. */
+  readonly ids: readonly string[];
+
+  constructor(message: string, options?: HoldfastErrorOptions & { readonly ids?: readonly string[] }) {
+    super(message, options);
+    this.ids = options?.ids ?? [];
+  }
 }
 
 /**

@@ -1,8 +1,10 @@
 /** How a delivery ends, and what its handler's error means for the job. */
 import type { Backoff } from "./backoff.ts";
-import { describeError } from "./errors.ts";
+import { describeError, InvalidOptionError } from "./errors.ts";
 import { MAX_DURATION_MS, MAX_ERROR_LENGTH } from "./limits.ts";
 import { DeadLetter, RetryLater } from "./signals.ts";
+
+const UNKNOWN_BACKOFF_MS = 60_000;
 
 export type Outcome =
   | { readonly kind: "ack" }
@@ -31,24 +33,30 @@ export function outcomeOfFailure(
   }
   const described = describeError(error, MAX_ERROR_LENGTH);
   if (error instanceof DeadLetter) {
-    return { kind: "bury", counts: true, reason: error.message.toWellFormed().slice(0, MAX_ERROR_LENGTH) };
+    const reason = error.message.toWellFormed().slice(0, MAX_ERROR_LENGTH);
+    return { kind: "bury", counts: true, reason: reason || "no reason given" };
   }
   if (attempt >= maxAttempts) {
     return { kind: "bury", counts: true, reason: described };
   }
-  return { kind: "retry", delayMs: backoffDelayMs(backoff, attempt, error), counts: true, error: described };
+  return { kind: "retry", delayMs: backoff(attempt, error), counts: true, error: described };
 }
 
 /**
- * The backoff's answer as whole milliseconds that Redis can add to its clock. A backoff of the user's
- * own that throws, or answers with no number, must not lose the job: it then waits a minute.
+ * The backoff, but always whole milliseconds that Redis can add to its clock. One of the user's own
+ * that throws or answers with no number must not lose the job: it is reported, and the job waits a minute.
  */
-export function backoffDelayMs(backoff: Backoff, attempt: number, error?: unknown): number {
-  let delayMs: number;
-  try {
-    delayMs = backoff(attempt, error);
-  } catch {
-    delayMs = Number.NaN;
-  }
-  return Number.isFinite(delayMs) ? Math.round(Math.min(Math.max(delayMs, 0), MAX_DURATION_MS)) : 60_000;
+export function guardBackoff(backoff: Backoff, report: (error: unknown) => void): Backoff {
+  return (attempt, error) => {
+    try {
+      const delayMs = backoff(attempt, error);
+      if (Number.isFinite(delayMs)) {
+        return Math.round(Math.min(Math.max(delayMs, 0), MAX_DURATION_MS));
+      }
+      report(new InvalidOptionError("backoff's answer", delayMs, "a number of milliseconds"));
+    } catch (failure) {
+      report(failure);
+    }
+    return UNKNOWN_BACKOFF_MS;
+  };
 }

@@ -1,0 +1,144 @@
+/** The dead letters of a queue: list them, send them round again, or remove them for good. */
+import { checkId, checkInteger, checkOptionNames } from "./model/checks.ts";
+import { InvalidOptionError } from "./model/errors.ts";
+import type { JobSnapshot } from "./model/job.ts";
+import { ADMIN_BATCH_JOBS, MAX_TIME_MS } from "./model/limits.ts";
+import type { QueueCore } from "./engine/queue-core.ts";
+import { readSnapshots } from "./engine/snapshots.ts";
+
+export interface DeadListOptions {
+  /** Most jobs on the page, 1 to 100. Default 20. */
+  readonly limit?: number;
+  /** Where the page before ended. Default: start with the oldest. */
+  readonly cursor?: string;
+}
+
+export interface DeadPage<T> {
+  readonly jobs: readonly JobSnapshot<T>[];
+  /** Pass it for the next page; undefined on the last one. */
+  readonly cursor: string | undefined;
+}
+
+/** Which dead letters: these ids, or the oldest ones. */
+export interface DeadSelection {
+  /** These jobs; ids that are not among the dead are passed over. */
+  readonly ids?: readonly string[];
+  /** At most this many, oldest first. */
+  readonly limit?: number;
+  /** With `limit`: only jobs that died before, by Redis's clock. */
+  readonly diedBefore?: Date;
+}
+
+interface Position {
+  readonly id: string;
+  readonly diedAtMs: number;
+}
+
+const START: Position = { id: "", diedAtMs: 0 };
+
+export class DeadLetters<T> {
+  readonly #core: QueueCore;
+
+  /** @internal */
+  constructor(core: QueueCore) {
+    this.#core = core;
+  }
+
+  /**
+   * A page of dead letters, oldest first.
+   *
+   * @throws InvalidOptionError if the cursor is not one of `list`'s
+   */
+  async list(options: DeadListOptions = {}): Promise<DeadPage<T>> {
+    checkOptionNames("options", options, ["limit", "cursor"]);
+    const limit = checkInteger("limit", options.limit ?? 20, 1, ADMIN_BATCH_JOBS);
+    this.#core.ensureOpen();
+    const page = await this.#page(limit, options.cursor === undefined ? START : parseCursor(options.cursor));
+    const { store, options: queue } = this.#core;
+    const jobs = await readSnapshots<T>(store, queue.codec, page.map(({ id }) => id));
+    const last = page.at(-1);
+    return {
+      // Redriven or purged since the page was read: no longer among the dead.
+      jobs: jobs.filter((job) => job?.state === "dead") as JobSnapshot<T>[],
+      cursor: page.length < limit || !last ? undefined : `${last.diedAtMs}:${last.id}`,
+    };
+  }
+
+  /**
+   * Sends dead letters round again: due now, with their attempts back to 0.
+   *
+   * @returns how many were sent
+   * @throws InvalidOptionError unless exactly one of `ids` and `limit` is given
+   */
+  redrive(selection: DeadSelection): Promise<number> {
+    return this.#forEachBatch(selection, (ids) => this.#core.store.redrive(ids));
+  }
+
+  /**
+   * Removes dead letters for good, with their payloads.
+   *
+   * @returns how many were removed
+   * @throws InvalidOptionError unless exactly one of `ids` and `limit` is given
+   */
+  purge(selection: DeadSelection): Promise<number> {
+    return this.#forEachBatch(selection, (ids) => this.#core.store.purge(ids));
+  }
+
+  /** By id even where a limit is given: a repeated call must not take more than was asked for. */
+  async #forEachBatch(
+    selection: DeadSelection,
+    move: (ids: readonly string[]) => Promise<boolean[]>,
+  ): Promise<number> {
+    const { ids, limit, untilMs } = checkSelection(selection);
+    this.#core.ensureOpen();
+    let moved = 0;
+    let position = START;
+    for (let taken = 0; taken < (ids?.length ?? limit); ) {
+      const size = Math.min(ADMIN_BATCH_JOBS, (ids?.length ?? limit) - taken);
+      const page = ids ? [] : await this.#page(size, position, untilMs);
+      const batch = ids ? ids.slice(taken, taken + size) : page.map(({ id }) => id);
+      if (batch.length === 0) {
+        break;
+      }
+      moved += (await move(batch)).filter(Boolean).length;
+      position = page.at(-1) ?? START;
+      taken += batch.length;
+    }
+    return moved;
+  }
+
+  #page(maxJobs: number, after: Position, untilMs = MAX_TIME_MS): Promise<Position[]> {
+    return this.#core.store.listDead({ maxJobs, afterId: after.id, afterMs: after.diedAtMs, untilMs });
+  }
+}
+
+function checkSelection(selection: DeadSelection): {
+  ids: readonly string[] | undefined;
+  limit: number;
+  untilMs: number;
+} {
+  checkOptionNames("selection", selection, ["ids", "limit", "diedBefore"]);
+  const { ids, limit, diedBefore } = selection;
+  if ((ids === undefined) === (limit === undefined)) {
+    throw new InvalidOptionError("selection", selection, "given as either ids or limit");
+  }
+  if (ids !== undefined && !Array.isArray(ids)) {
+    throw new InvalidOptionError("ids", ids, "an array of ids");
+  }
+  if (diedBefore !== undefined && (ids !== undefined || !Number.isFinite(diedBefore?.getTime?.()))) {
+    throw new InvalidOptionError("diedBefore", diedBefore, "a valid Date, together with limit");
+  }
+  return {
+    ids: ids?.map(checkId),
+    limit: limit === undefined ? 0 : checkInteger("limit", limit, 1, Number.MAX_SAFE_INTEGER),
+    untilMs: diedBefore === undefined ? MAX_TIME_MS : diedBefore.getTime() - 1,
+  };
+}
+
+function parseCursor(cursor: string): Position {
+  const match = typeof cursor === "string" ? /^(\d{1,16}):(.+)$/s.exec(cursor) : null;
+  if (!match) {
+    throw new InvalidOptionError("cursor", cursor, "a cursor that list returned");
+  }
+  return { id: match[2]!, diedAtMs: Number(match[1]) };
+}

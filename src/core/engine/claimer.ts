@@ -1,0 +1,148 @@
+/**
+ * Looks for due jobs and claims them: at most as many as there are free slots, one claim at a time.
+ *
+ * Between claims it is in one of two states. *Full*: the last claim gave all that was asked for, so
+ * there may be more, and it claims again when a slot is free. *Watching*: nothing more was due, so it
+ * looks again at the time that Redis named, or when it is woken. A failed claim is repeated under the
+ * same number, so that jobs taken by a claim whose reply was lost come back with the next reply.
+ */
+import { monotonicNow, startTimer, type Timer } from "../model/clock.ts";
+import { CLAIM_BATCH_JOBS } from "../model/limits.ts";
+import type { ResolvedWorkerOptions } from "../model/worker-options.ts";
+import type { JobStore } from "../store/job-store.ts";
+import type { ClaimedJob, ClaimReply } from "../store/messages.ts";
+import type { Part } from "./part.ts";
+import { retryPauseMs } from "./retry-pause.ts";
+
+export interface ClaimerOptions {
+  readonly store: JobStore;
+  readonly workerId: string;
+  readonly worker: ResolvedWorkerOptions;
+  /** How many jobs may be taken now. */
+  readonly capacity: () => number;
+  readonly accept: (job: ClaimedJob, token: number, sentAt: number) => void;
+  /** Called after each look. */
+  readonly onLook: (reply: ClaimReply) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+type Sleep = "awake" | "until-free" | "until-due" | "until-retry";
+
+export class Claimer implements Part {
+  readonly #options: ClaimerOptions;
+  #request = 1;
+  #failures = 0;
+  #sleep: Sleep = "awake";
+  #resume: (() => void) | undefined;
+  #isWoken = false;
+  #isResumeScheduled = false;
+  #isStopped = false;
+  #loop: Promise<void> | undefined;
+  #lastLookAt: number | undefined;
+
+  constructor(options: ClaimerOptions) {
+    this.#options = options;
+  }
+
+  /** When the last look was answered, on the monotonic clock. */
+  get lastLookAt(): number | undefined {
+    return this.#lastLookAt;
+  }
+
+  start(): void {
+    if (!this.#isStopped) {
+      this.#loop ??= this.#run();
+    }
+  }
+
+  /** Resolves when the claim on the wire, if any, is answered or given up. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#resume?.();
+    await this.#loop;
+  }
+
+  /** Look now: there is work. */
+  wake(): void {
+    this.#isWoken = true;
+    if (this.#sleep === "until-due") {
+      this.#resume?.();
+    }
+  }
+
+  /** A slot may be free. The claim goes out after the current round of callbacks, for all slots freed in it. */
+  slotFreed(): void {
+    if (this.#sleep === "until-free" && !this.#isResumeScheduled) {
+      this.#isResumeScheduled = true;
+      process.nextTick(() => {
+        this.#isResumeScheduled = false;
+        if (this.#sleep === "until-free") this.#resume?.();
+      });
+    }
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopped) {
+      const capacity = this.#options.capacity();
+      if (capacity < 1) {
+        await this.#sleepFor("until-free");
+        continue;
+      }
+      this.#isWoken = false;
+      const reply = await this.#claim(capacity);
+      if (!reply) {
+        await this.#sleepFor("until-retry", retryPauseMs(this.#failures));
+      } else if (reply.lookInMs !== undefined && !this.#isWoken) {
+        await this.#sleepFor("until-due", reply.lookInMs);
+      }
+    }
+  }
+
+  async #claim(capacity: number): Promise<ClaimReply | undefined> {
+    const { store, workerId, worker, accept, onLook, onError } = this.#options;
+    const maxJobs = Math.min(capacity, CLAIM_BATCH_JOBS);
+    const sentAt = monotonicNow();
+    let reply: ClaimReply;
+    try {
+      reply = await store.claim({
+        workerId,
+        request: this.#request,
+        maxJobs,
+        visibilityTimeoutMs: worker.visibilityTimeoutMs,
+        pollIntervalMs: worker.pollIntervalMs,
+        comesBack: capacity > maxJobs,
+      });
+    } catch (error) {
+      this.#failures += 1;
+      onError(error);
+      return undefined;
+    }
+    this.#request += 1;
+    this.#failures = 0;
+    this.#lastLookAt = monotonicNow();
+    for (const job of reply.jobs) {
+      accept(job, reply.token, sentAt);
+    }
+    onLook(reply);
+    return reply;
+  }
+
+  #sleepFor(sleep: Sleep, delayMs?: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#isStopped) {
+        resolve();
+        return;
+      }
+      let timer: Timer | undefined;
+      const resume = () => {
+        timer?.cancel();
+        this.#sleep = "awake";
+        this.#resume = undefined;
+        resolve();
+      };
+      this.#sleep = sleep;
+      this.#resume = resume;
+      timer = delayMs === undefined ? undefined : startTimer(delayMs, resume);
+    });
+  }
+}

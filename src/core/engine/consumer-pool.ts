@@ -1,0 +1,50 @@
+/** Manual claims: each runs on a consumer of its own, since a consumer makes one claim at a time. */
+import { OverloadedError } from "../model/errors.ts";
+import { MAX_CONCURRENT_CLAIMS } from "../model/limits.ts";
+import type { ResolvedClaimOptions } from "../model/worker-options.ts";
+import { Consumer } from "./consumer.ts";
+import type { Delivery } from "./manual-delivery.ts";
+import type { Part } from "./part.ts";
+import type { QueueCore } from "./queue-core.ts";
+import { Settler } from "./settler.ts";
+
+export class ConsumerPool implements Part {
+  readonly #core: QueueCore;
+  readonly #idle: Consumer[] = [];
+  readonly #busy = new Set<Consumer>();
+  #settler: Settler | undefined;
+
+  constructor(core: QueueCore) {
+    this.#core = core;
+  }
+
+  start(): void {
+    // Consumers are made on demand.
+  }
+
+  /** @throws OverloadedError if too many claims wait already */
+  async claim<T>(options: ResolvedClaimOptions): Promise<Delivery<T>[]> {
+    if (this.#busy.size >= MAX_CONCURRENT_CLAIMS) {
+      throw new OverloadedError(
+        `${MAX_CONCURRENT_CLAIMS} claims wait on this queue object already: claim more jobs at a time (max)`,
+      );
+    }
+    // A delivery's own calls report their failures to their caller, so the settler has none to report.
+    this.#settler ??= new Settler(this.#core.store, () => undefined);
+    const consumer = this.#idle.pop() ?? new Consumer(this.#core, this.#settler);
+    this.#busy.add(consumer);
+    try {
+      return await consumer.claim<T>(options);
+    } finally {
+      this.#busy.delete(consumer);
+      this.#idle.push(consumer);
+    }
+  }
+
+  /** Ends all waits, and takes the consumers' names out of Redis. */
+  async stop(): Promise<void> {
+    const consumers = [...this.#busy, ...this.#idle.splice(0)];
+    await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
+    await this.#settler?.stop();
+  }
+}

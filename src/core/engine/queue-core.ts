@@ -1,0 +1,54 @@
+/** What a queue's parts share, and what its workers and manual claims build on. */
+import { settlesWithin } from "../model/clock.ts";
+import { ClosedError } from "../model/errors.ts";
+import { CLOSE_FLUSH_MS } from "../model/limits.ts";
+import type { ResolvedQueueOptions } from "../model/queue-options.ts";
+import { Connection } from "../store/connection.ts";
+import { JobStore } from "../store/job-store.ts";
+import { Subscriber } from "../store/subscriber.ts";
+import { ConsumerPool } from "./consumer-pool.ts";
+import { Producer } from "./producer.ts";
+
+export class QueueCore {
+  readonly options: ResolvedQueueOptions;
+  readonly store: JobStore;
+  readonly producer: Producer;
+  readonly consumers: ConsumerPool;
+  readonly #connection: Connection;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ResolvedQueueOptions) {
+    this.options = options;
+    this.#connection = new Connection(options);
+    this.store = new JobStore(this.#connection, options);
+    this.producer = new Producer(this.store, options.enqueueTimeoutMs);
+    this.consumers = new ConsumerPool(this);
+  }
+
+  /** Opens the process's subscriber for this Redis; undefined where the queue works without wake-ups. */
+  get subscriber(): (() => Subscriber) | undefined {
+    return this.options.wakeups ? () => Subscriber.of(this.options, this.#connection) : undefined;
+  }
+
+  /** @throws ClosedError after a close */
+  ensureOpen(): void {
+    if (this.#closing) {
+      throw new ClosedError(`the queue ${JSON.stringify(this.options.name)} is closed: create a new Queue`);
+    }
+  }
+
+  /** Lets calls that wait for Redis end, for a bounded time, then closes what was opened here. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const flushMs = Math.max(this.options.enqueueTimeoutMs, CLOSE_FLUSH_MS);
+    await Promise.all([
+      settlesWithin(this.producer.stop(), flushMs),
+      settlesWithin(this.consumers.stop(), CLOSE_FLUSH_MS),
+    ]);
+    await this.#connection.close();
+  }
+}

@@ -1,0 +1,290 @@
+/** A queue: produce, look up, administer. */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { withCreationContext } from "../telemetry/spans.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import { audit, type VerifyReport } from "./engine/auditor.ts";
+import type { Delivery } from "./engine/manual-delivery.ts";
+import { QueueCore } from "./engine/queue-core.ts";
+import { readSnapshots } from "./engine/snapshots.ts";
+import { checkBoolean, checkId, checkOptionNames } from "./model/checks.ts";
+import { wallClockNow } from "./model/clock.ts";
+import { encodePayload, validatePayload } from "./model/codec.ts";
+import {
+  type DueOptions,
+  type EnqueueOptions,
+  resolveEnqueueOptions,
+  resolveNewDue,
+} from "./model/enqueue-options.ts";
+import { encodeEnvelope } from "./model/envelope.ts";
+import { EnqueueUnconfirmedError, InvalidOptionError, QueueFullError } from "./model/errors.ts";
+import type { JobSnapshot } from "./model/job.ts";
+import { ENQUEUE_MANY_SLICE } from "./model/limits.ts";
+import { type QueueOptions, resolveQueueOptions } from "./model/queue-options.ts";
+import { type ClaimOptions, resolveClaimOptions } from "./model/worker-options.ts";
+import type { EnqueueReply, NewJob } from "./store/messages.ts";
+
+/** What became of an `enqueue`. */
+export type EnqueueResult =
+  | { readonly id: string; readonly status: "created"; readonly dueAt: Date }
+  | {
+      readonly id: string;
+      /** The id was taken: the stored job stays as it is. */
+      readonly status: "duplicate";
+      /** When the stored job is due; undefined once it is no longer delayed. */
+      readonly dueAt: Date | undefined;
+    };
+
+/** One job of an `enqueueMany`. */
+export interface NewJobItem<Input> extends EnqueueOptions {
+  readonly data: Input;
+}
+
+export interface QueueStats {
+  /** Not yet due. */
+  readonly delayed: number;
+  /** Due, and not claimed. */
+  readonly due: number;
+  /** Claimed, and not settled. */
+  readonly processing: number;
+  readonly dead: number;
+  /** How long the oldest due job has been waiting, in milliseconds; undefined if none is due. */
+  readonly oldestDueAgeMs: number | undefined;
+  readonly paused: boolean;
+  /** Workers with free slots that wait for work. */
+  readonly waitingWorkers: number;
+  /** Running totals since the queue began. enqueued = completed + cancelled + purged + what is there now. */
+  readonly totals: {
+    readonly enqueued: number;
+    readonly completed: number;
+    readonly retried: number;
+    /** Leases that expired. */
+    readonly expired: number;
+    readonly buried: number;
+    readonly redriven: number;
+    readonly cancelled: number;
+    readonly purged: number;
+  };
+}
+
+const cores = new WeakMap<object, QueueCore>();
+
+/** What a worker builds on. Not part of the public surface. */
+export function coreOf(queue: Queue<never, unknown>): QueueCore {
+  const core = cores.get(queue);
+  if (!core) {
+    throw new InvalidOptionError("queue", queue, "a Queue of this copy of holdfast");
+  }
+  return core;
+}
+
+/**
+ * A queue of delayed jobs on Redis. One `Queue` object serves a whole process; it opens its connection
+ * with the first call.
+ *
+ * `Input` is what producers enqueue, `Output` what handlers get: the same, unless a schema transforms it.
+ *
+ * Every call that reaches Redis may reject with `RedisUnavailableError`, `RedisRefusedError`,
+ * `UnsafeRedisError` or `IncompatibleDataError`, and with `ClosedError` after `close`.
+ */
+export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
+  readonly name: string;
+  /** The dead letters. */
+  readonly dead: DeadLetters<Input>;
+  readonly #core: QueueCore;
+
+  /**
+   * @param name 1 to 128 bytes, without `{` and `}`
+   * @throws InvalidOptionError naming the option, its value and what is allowed
+   */
+  constructor(name: string, options: QueueOptions<Input, Output> = {}) {
+    this.#core = new QueueCore(resolveQueueOptions(name, options));
+    this.name = this.#core.options.name;
+    this.dead = new DeadLetters(this.#core);
+    cores.set(this, this.#core);
+  }
+
+  /**
+   * Stores a job. Once this resolves, the job is delivered until it is acknowledged, dead-lettered or
+   * cancelled, as long as Redis keeps its data.
+   *
+   * @throws InvalidOptionError, PayloadError: nothing was sent
+   * @throws QueueFullError if Redis is at its memory limit: nothing was stored
+   * @throws EnqueueUnconfirmedError if no answer came within `enqueueTimeoutMs`: enqueue again with the same id
+   */
+  async enqueue(data: Input, options: EnqueueOptions = {}): Promise<EnqueueResult> {
+    const job = await this.#newJob(data, options);
+    return enqueueResult(job.id, await this.#core.producer.enqueue(job));
+  }
+
+  /**
+   * Stores many jobs in few calls. All are checked before the first is sent. They are stored in batches:
+   * after an error some may be stored, and `error.ids` names those that are not known to be.
+   *
+   * @returns the results in the order of the items
+   * @throws as `enqueue` does
+   */
+  async enqueueMany(items: readonly NewJobItem<Input>[]): Promise<EnqueueResult[]> {
+    if (!Array.isArray(items)) {
+      throw new InvalidOptionError("items", items, "an array of { data, …options }");
+    }
+    const jobs = await Promise.all(items.map(({ data, ...options }) => this.#newJob(data, options)));
+    const results: EnqueueResult[] = [];
+    for (let first = 0; first < jobs.length; first += ENQUEUE_MANY_SLICE) {
+      const slice = jobs.slice(first, first + ENQUEUE_MANY_SLICE);
+      const replies = await Promise.allSettled(slice.map((job) => this.#core.producer.enqueue(job)));
+      const failed = replies.find((reply) => reply.status === "rejected");
+      if (failed) {
+        const unstored = slice.filter((_, index) => replies[index]?.status === "rejected");
+        const ids = [...unstored, ...jobs.slice(first + slice.length)].map(({ id }) => id);
+        throw this.#enqueueManyError(failed.reason, ids);
+      }
+      for (const [index, reply] of replies.entries()) {
+        results.push(enqueueResult(slice[index]!.id, (reply as PromiseFulfilledResult<EnqueueReply>).value));
+      }
+    }
+    return results;
+  }
+
+  /** The job with this id, or undefined if there is none. */
+  async get(id: string): Promise<JobSnapshot<Input> | undefined> {
+    checkId(id);
+    this.#core.ensureOpen();
+    const { store, options } = this.#core;
+    return (await readSnapshots<Input>(store, options.codec, [id]))[0];
+  }
+
+  /**
+   * Removes a job that no worker holds yet.
+   *
+   * @returns "cancelled", or where the job is instead: "processing", "dead", or "gone" if there is none
+   */
+  async cancel(id: string): Promise<"cancelled" | "processing" | "dead" | "gone"> {
+    checkId(id);
+    this.#core.ensureOpen();
+    return (await this.#core.store.cancel(id)) as "cancelled" | "processing" | "dead" | "gone";
+  }
+
+  /**
+   * Gives a job that no worker holds yet a new due time.
+   *
+   * @returns the new due time, or where the job is instead: "processing", "dead", or "gone" if there is none
+   * @throws InvalidOptionError unless exactly one of `delayMs` and `runAt` is given
+   */
+  async reschedule(
+    id: string,
+    due: DueOptions,
+  ): Promise<
+    | { readonly status: "rescheduled"; readonly dueAt: Date }
+    | { readonly status: "processing" | "dead" | "gone"; readonly dueAt: undefined }
+  > {
+    checkId(id);
+    const newDue = resolveNewDue(due);
+    this.#core.ensureOpen();
+    const { status, dueAtMs } = await this.#core.store.reschedule(id, newDue);
+    return status === "rescheduled"
+      ? { status, dueAt: new Date(dueAtMs) }
+      : { status: status as "processing" | "dead" | "gone", dueAt: undefined };
+  }
+
+  /** Counts, taken together in one step. */
+  async stats(): Promise<QueueStats> {
+    this.#core.ensureOpen();
+    const [delayed, due, processing, dead, oldestDueAgeMs, paused, waitingWorkers, ...totals] =
+      (await this.#core.store.stats()) as [number, number, number, number, number, number, number, ...number[]];
+    const [enqueued, completed, retried, expired, buried, redriven, cancelled, purged] =
+      totals as [number, number, number, number, number, number, number, number];
+    return {
+      delayed,
+      due,
+      processing,
+      dead,
+      oldestDueAgeMs: oldestDueAgeMs < 0 ? undefined : oldestDueAgeMs,
+      paused: paused === 1,
+      waitingWorkers,
+      totals: { enqueued, completed, retried, expired, buried, redriven, cancelled, purged },
+    };
+  }
+
+  /** Stops all claims on this queue, in every process. Enqueueing and running handlers go on. */
+  async pause(): Promise<void> {
+    this.#core.ensureOpen();
+    await this.#core.store.pause();
+  }
+
+  /** Ends a pause. */
+  async resume(): Promise<void> {
+    this.#core.ensureOpen();
+    await this.#core.store.resume();
+  }
+
+  /**
+   * Audits that every job is in exactly one place, beside running workers, in bounded steps.
+   *
+   * @param options `repair`: whether to mend breaches. No payload is ever removed: a job in no place
+   *   becomes due, a job in several keeps the strongest, entries without a job go. Default false.
+   */
+  async verify(options: { readonly repair?: boolean } = {}): Promise<VerifyReport> {
+    checkOptionNames("options", options, ["repair"]);
+    const repairs = checkBoolean("repair", options.repair ?? false);
+    this.#core.ensureOpen();
+    return audit(this.#core.store, repairs);
+  }
+
+  /**
+   * Claims due jobs by hand, without a worker. You settle each delivery yourself, before its visibility
+   * timeout ends. Jobs that cannot be decoded or have used up their attempts are buried, not returned.
+   *
+   * @returns up to `max` jobs; none if none was due within `waitMs`
+   * @throws InvalidOptionError, OverloadedError
+   */
+  async claim(options: ClaimOptions = {}): Promise<Delivery<Output>[]> {
+    const resolved = resolveClaimOptions(options);
+    this.#core.ensureOpen();
+    return this.#core.consumers.claim<Output>(resolved);
+  }
+
+  /**
+   * Waits for enqueues under way, at most `enqueueTimeoutMs` and no less than 2 s, then closes the
+   * connection if it was opened here. Close the queue's workers first. Never rejects; safe to repeat.
+   */
+  close(): Promise<void> {
+    return this.#core.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #newJob(data: Input, options: EnqueueOptions): Promise<NewJob> {
+    const { id, due, maxAttempts, headers } = resolveEnqueueOptions(options);
+    this.#core.ensureOpen();
+    const { codec, schema, maxPayloadBytes } = this.#core.options;
+    if (schema) {
+      // Only checked: what is stored is what was given, so that the schema can read it again at claim.
+      await validatePayload(schema as StandardSchemaV1, data);
+    }
+    const envelope = encodeEnvelope({
+      enqueuedAtMs: wallClockNow(),
+      maxAttempts,
+      headers: withCreationContext(headers),
+      payload: encodePayload(codec, data, maxPayloadBytes),
+    });
+    return { id, envelope, due };
+  }
+
+  #enqueueManyError(error: unknown, ids: readonly string[]): unknown {
+    if (error instanceof QueueFullError) {
+      return new QueueFullError(error.message, { cause: error, ids });
+    }
+    return error instanceof EnqueueUnconfirmedError
+      ? new EnqueueUnconfirmedError(ids, this.#core.options.enqueueTimeoutMs, { cause: error.cause })
+      : error;
+  }
+}
+
+function enqueueResult(id: string, { isCreated, dueAtMs }: EnqueueReply): EnqueueResult {
+  const dueAt = dueAtMs === undefined ? undefined : new Date(dueAtMs);
+  return isCreated
+    ? { id, status: "created", dueAt: dueAt as Date }
+    : { id, status: "duplicate", dueAt };
+}

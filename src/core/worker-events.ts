@@ -1,0 +1,89 @@
+/** What a worker reports, and a way to report it that can never harm the worker. */
+import { EventEmitter } from "node:events";
+import { monotonicNow } from "./model/clock.ts";
+import type { Job } from "./model/job.ts";
+import { describeError, HoldfastError } from "./model/errors.ts";
+
+export interface CompletedEvent<T> {
+  readonly job: Job<T>;
+  /** How long its handler ran, in milliseconds. */
+  readonly durationMs: number;
+}
+
+export interface RetriedEvent<T> {
+  readonly job: Job<T>;
+  /** What the handler threw; a `RetryLater` too. */
+  readonly error: unknown;
+  /** Until the job is due again, in milliseconds. */
+  readonly delayMs: number;
+  /** Whether the attempt counted: not for a `RetryLater`, nor for a job given back by `close`. */
+  readonly counted: boolean;
+}
+
+export interface DeadEvent<T> {
+  readonly id: string;
+  /** Undefined for a job that was never run: it could not be decoded, or its attempts were used up. */
+  readonly job: Job<T> | undefined;
+  /** As stored with the dead letter; empty where the job's last error stands. */
+  readonly reason: string;
+  readonly error: unknown;
+}
+
+export interface LeaseLostEvent {
+  readonly id: string;
+  readonly fencingToken: number;
+}
+
+export interface StalledEvent {
+  /** Jobs of any worker whose lease had expired, and which this worker gave back. */
+  readonly ids: readonly string[];
+}
+
+export interface WorkerEventMap<T> {
+  /** A handler returned, and Redis has removed its job. */
+  completed: [CompletedEvent<T>];
+  /** A job went back, to run again. */
+  retried: [RetriedEvent<T>];
+  /** A job was buried. */
+  dead: [DeadEvent<T>];
+  /** A job went to another holder while its handler ran, or before its outcome arrived. */
+  "lease-lost": [LeaseLostEvent];
+  /** Expired leases were given back. */
+  stalled: [StalledEvent];
+  /** Nothing is due and nothing is running any more. */
+  drained: [];
+  /** Something failed that the worker goes on from by itself, such as a lost connection. */
+  error: [HoldfastError];
+}
+
+/** Errors without a listener are said once a minute and code, as process warnings. */
+const WARNING_INTERVAL_MS = 60_000;
+
+export class WorkerEmitter<T> extends EventEmitter<WorkerEventMap<T>> {
+  readonly #lastWarnings = new Map<string, number>();
+
+  /** Calls the listeners. One that throws is reported, and cannot stop the worker. */
+  report<Name extends keyof WorkerEventMap<T>>(name: Name, ...event: WorkerEventMap<T>[Name]): void {
+    if (name === "error" && this.listenerCount("error") === 0) {
+      this.#warn(event[0] as HoldfastError);
+      return;
+    }
+    try {
+      (this as EventEmitter).emit(name as string, ...event);
+    } catch (error) {
+      process.emitWarning(`a listener of the event "${String(name)}" threw ${describeError(error, 500)}`, {
+        type: "HoldfastWarning",
+      });
+    }
+  }
+
+  #warn(error: HoldfastError): void {
+    const now = monotonicNow();
+    const lastAt = this.#lastWarnings.get(error.code) ?? Number.NEGATIVE_INFINITY;
+    if (now - lastAt >= WARNING_INTERVAL_MS) {
+      this.#lastWarnings.set(error.code, now);
+      const message = `${describeError(error, 500)} (listen to the worker's "error" event to handle it)`;
+      process.emitWarning(message, { type: "HoldfastWarning", code: error.code });
+    }
+  }
+}

@@ -1,0 +1,327 @@
+/** A worker: wires the parts of the engine, starts and stops them. */
+import type { EventEmitter } from "node:events";
+import { Claimer } from "./engine/claimer.ts";
+import { type DeliveryEnd, Executor } from "./engine/executor.ts";
+import { LeaseKeeper } from "./engine/lease-keeper.ts";
+import type { QueueCore } from "./engine/queue-core.ts";
+import { Reaper } from "./engine/reaper.ts";
+import { Settler } from "./engine/settler.ts";
+import { Waker } from "./engine/waker.ts";
+import { checkDuration, checkFunction, checkOptionNames } from "./model/checks.ts";
+import { monotonicNow, settlesWithin } from "./model/clock.ts";
+import { ClosedError, HoldfastError, RedisRefusedError } from "./model/errors.ts";
+import { newWorkerId } from "./model/ids.ts";
+import type { Handler, Job } from "./model/job.ts";
+import { CLOSE_FLUSH_MS, LOOK_LATENESS_ALLOWED_MS, MAX_UNSETTLED_JOBS } from "./model/limits.ts";
+import { guardBackoff } from "./model/outcome.ts";
+import {
+  type ResolvedWorkerOptions,
+  resolveWorkerOptions,
+  type WorkerOptions,
+} from "./model/worker-options.ts";
+import { coreOf, type Queue } from "./queue.ts";
+import type { ClaimReply } from "./store/messages.ts";
+import { WorkerEmitter, type WorkerEventMap } from "./worker-events.ts";
+
+export interface WorkerHealth {
+  /**
+   * False once the worker has free slots and has not completed a look for due jobs in time, whether or
+   * not it knows why; and before `start` and after `close`. Fit for a liveness probe.
+   */
+  readonly healthy: boolean;
+  /** Why it is not healthy, in words. */
+  readonly reason: string | undefined;
+  /** Deliveries in hand, waiting ones included. */
+  readonly running: number;
+  /** Outcomes that Redis has not confirmed yet. */
+  readonly unsettled: number;
+  /** Milliseconds since the last completed look; undefined before the first. */
+  readonly lastLookAgeMs: number | undefined;
+}
+
+/** What became of the jobs that a worker had in hand when it was closed. */
+export interface CloseSummary {
+  /** Settled by their handlers' own outcome. */
+  readonly finished: number;
+  /** Given back uncounted, to run elsewhere at once. */
+  readonly released: number;
+  /** Neither: Redis gave no answer in time. They run elsewhere when their leases end. */
+  readonly abandoned: number;
+}
+
+type WorkerState = "new" | "running" | "closing" | "closed";
+
+/**
+ * Runs a handler on the due jobs of a queue.
+ *
+ * A handler that returns acknowledges its job. One that throws fails the attempt: the job runs again
+ * after the backoff, until `maxAttempts`, and is then buried with its error. `throw new DeadLetter(reason)`
+ * buries at once; `throw new RetryLater({ delayMs })` gives back without counting.
+ */
+export class Worker<T = unknown> implements AsyncDisposable {
+  /** This worker's name in Redis. */
+  readonly id: string = newWorkerId();
+  readonly #core: QueueCore;
+  readonly #options: ResolvedWorkerOptions;
+  readonly #emitter = new WorkerEmitter<T>();
+  readonly #settler: Settler;
+  readonly #keeper: LeaseKeeper;
+  readonly #executor: Executor;
+  readonly #waker: Waker;
+  readonly #claimer: Claimer;
+  readonly #reaper: Reaper;
+  #state: WorkerState = "new";
+  #startedAt = 0;
+  #starting: Promise<void> | undefined;
+  #closing: Promise<CloseSummary> | undefined;
+  #hasWorked = false;
+  readonly #closed = { finished: 0, released: 0, abandoned: 0 };
+
+  /** @throws InvalidOptionError naming the option, its value and what is allowed */
+  constructor(queue: Queue<never, T>, handler: Handler<T>, options: WorkerOptions = {}) {
+    this.#core = coreOf(queue as Queue<never, unknown>);
+    const resolved = resolveWorkerOptions(options);
+    checkFunction("handler", handler);
+    const onError = (error: unknown) => this.#reportError(error);
+    this.#options = { ...resolved, backoff: guardBackoff(resolved.backoff, onError) };
+    const { store, options: queueOptions, subscriber } = this.#core;
+    const { visibilityTimeoutMs, backoff } = this.#options;
+
+    this.#settler = new Settler(store, onError);
+    this.#keeper = new LeaseKeeper({
+      store,
+      visibilityTimeoutMs,
+      onError,
+      // Reported when its handler ends: only then is the job out of this worker's hands.
+      onLost: () => undefined,
+    });
+    this.#executor = new Executor({
+      queueName: queueOptions.name,
+      rules: queueOptions,
+      worker: this.#options,
+      handler: handler as Handler<never>,
+      settler: this.#settler,
+      keeper: this.#keeper,
+      onSlotFree: () => this.#claimer.slotFreed(),
+      onEnd: (end) => this.#onDeliveryEnd(end),
+    });
+    this.#waker = new Waker({
+      subscriber,
+      channel: store.wakeChannel + this.id,
+      onWake: () => this.#claimer.wake(),
+      onError,
+    });
+    this.#claimer = new Claimer({
+      store,
+      workerId: this.id,
+      worker: this.#options,
+      capacity: () => this.#capacity(),
+      accept: (job, token, sentAt) => this.#executor.accept(job, token, sentAt),
+      onLook: (reply) => this.#onLook(reply),
+      onError,
+    });
+    this.#reaper = new Reaper({
+      store,
+      visibilityTimeoutMs,
+      backoff,
+      onExpired: (ids) => this.#emitter.report("stalled", { ids }),
+      onError,
+    });
+  }
+
+  /**
+   * Starts claiming. Resolves when the first look is under way; a Redis that cannot be reached does not
+   * keep it from starting, for the worker goes on trying.
+   *
+   * @throws UnsafeRedisError, IncompatibleDataError, RedisRefusedError: the worker does not start
+   * @throws ClosedError after `close`
+   */
+  start(): Promise<void> {
+    if (this.#state === "closing" || this.#state === "closed") {
+      return Promise.reject(new ClosedError("this worker is closed: create a new Worker"));
+    }
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#starting = undefined;
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  /** Whether the worker does its work, told from this process's own clock, without a call to Redis. */
+  health(): WorkerHealth {
+    const now = monotonicNow();
+    const { lastLookAt } = this.#claimer;
+    const overdueMs = now - (lastLookAt ?? this.#startedAt) - this.#options.pollIntervalMs - LOOK_LATENESS_ALLOWED_MS;
+    const isDeaf = this.#state === "running" && this.#capacity() > 0 && overdueMs > 0;
+    const notRunning = this.#state === "running" ? undefined : `the worker is ${this.#state}`;
+    const deaf = isDeaf
+      ? `no look for due jobs was completed for ${Math.round(now - (lastLookAt ?? this.#startedAt))} ms`
+      : undefined;
+    return {
+      healthy: this.#state === "running" && !isDeaf,
+      reason: notRunning ?? deaf,
+      running: this.#executor.held,
+      unsettled: this.#settler.unsettled,
+      lastLookAgeMs: lastLookAt === undefined ? undefined : now - lastLookAt,
+    };
+  }
+
+  /**
+   * Stops claiming, gives back jobs that have not started, lets handlers finish until `timeoutMs`, then
+   * aborts their signals and gives their jobs back too. Always settles, at most about 2 s after
+   * `timeoutMs`, also when Redis cannot be reached. Closes nothing but what the worker opened.
+   *
+   * @param options `timeoutMs`: milliseconds that running handlers are given. Default 30,000.
+   * @throws InvalidOptionError if `timeoutMs` is not a whole number of milliseconds
+   */
+  async close(options: { readonly timeoutMs?: number } = {}): Promise<CloseSummary> {
+    checkOptionNames("options", options, ["timeoutMs"]);
+    const timeoutMs = checkDuration("timeoutMs", options.timeoutMs ?? 30_000);
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Adds a listener. One that throws is reported as a process warning and cannot stop the worker. */
+  on<Name extends keyof WorkerEventMap<T>>(
+    name: Name,
+    listener: (...event: WorkerEventMap<T>[Name]) => void,
+  ): this {
+    (this.#emitter as EventEmitter).on(name as string, listener as (...event: unknown[]) => void);
+    return this;
+  }
+
+  /** Adds a listener for the next such event only. */
+  once<Name extends keyof WorkerEventMap<T>>(
+    name: Name,
+    listener: (...event: WorkerEventMap<T>[Name]) => void,
+  ): this {
+    (this.#emitter as EventEmitter).once(name as string, listener as (...event: unknown[]) => void);
+    return this;
+  }
+
+  /** Removes a listener. */
+  off<Name extends keyof WorkerEventMap<T>>(
+    name: Name,
+    listener: (...event: WorkerEventMap<T>[Name]) => void,
+  ): this {
+    (this.#emitter as EventEmitter).off(name as string, listener as (...event: unknown[]) => void);
+    return this;
+  }
+
+  async #start(): Promise<void> {
+    this.#core.ensureOpen();
+    try {
+      await this.#core.store.open();
+    } catch (error) {
+      if (!(error instanceof HoldfastError && error.retryable)) {
+        throw error;
+      }
+      this.#reportError(error);
+    }
+    // Heard before the first look, so that the first wake-up finds a receiver.
+    await this.#waker.start();
+    if (this.#state !== "new") {
+      return; // closed meanwhile
+    }
+    this.#state = "running";
+    this.#startedAt = monotonicNow();
+    this.#reaper.start();
+    this.#claimer.start();
+  }
+
+  async #close(timeoutMs: number): Promise<CloseSummary> {
+    this.#state = "closing";
+    const deadline = monotonicNow() + timeoutMs;
+    const remainingMs = () => Math.max(0, deadline - monotonicNow());
+    // First of all no more wake-ups and no more starts; a claim on the wire may still bring jobs, which
+    // the executor then gives back at once.
+    this.#waker.stop();
+    this.#executor.stop();
+    const claimerStopped = this.#claimer.stop();
+    await settlesWithin(Promise.all([claimerStopped, this.#executor.idle()]), timeoutMs);
+    if (this.#executor.held > 0) {
+      await settlesWithin(this.#executor.idle(), remainingMs());
+      this.#executor.releaseRunning();
+    }
+    await settlesWithin(
+      Promise.all([claimerStopped, this.#executor.idle(), this.#settler.idle()]),
+      CLOSE_FLUSH_MS,
+    );
+    const abandoned = this.#closed.abandoned + this.#settler.unsettled;
+    const { finished, released } = this.#closed;
+    this.#keeper.stop();
+    await settlesWithin(
+      Promise.all([this.#settler.stop(), this.#reaper.stop(), this.#leave()]),
+      CLOSE_FLUSH_MS,
+    );
+    this.#state = "closed";
+    return { finished, released, abandoned };
+  }
+
+  /** Takes this worker's name out of Redis. Where that fails, the name goes stale by itself. */
+  async #leave(): Promise<void> {
+    if (this.#starting) {
+      await this.#core.store.leave(this.id).catch((error: unknown) => this.#reportError(error));
+    }
+  }
+
+  /** Free slots, but none while too many outcomes wait for Redis: memory is bounded. */
+  #capacity(): number {
+    const isBacklogged = this.#settler.unsettled >= this.#options.concurrency + MAX_UNSETTLED_JOBS;
+    return isBacklogged ? 0 : this.#executor.free;
+  }
+
+  #onLook(reply: ClaimReply): void {
+    this.#reaper.noteLeaseEnd(reply.leaseEndsInMs);
+    this.#hasWorked ||= reply.jobs.length > 0;
+    if (this.#hasWorked && reply.jobs.length === 0 && this.#executor.held === 0) {
+      this.#hasWorked = false;
+      this.#emitter.report("drained");
+    }
+  }
+
+  #onDeliveryEnd({ id, job: anyJob, outcome, settlement, durationMs, error, fencingToken }: DeliveryEnd): void {
+    const job = anyJob as Job<T> | undefined;
+    if (this.#state === "closing") {
+      this.#count(outcome.kind === "retry" && !outcome.counts, settlement);
+    }
+    if (settlement === "lost") {
+      this.#emitter.report("lease-lost", { id, fencingToken });
+    } else if (settlement === "settled") {
+      if (outcome.kind === "ack" && job) {
+        this.#emitter.report("completed", { job, durationMs });
+      } else if (outcome.kind === "retry" && job) {
+        const { delayMs, counts } = outcome;
+        this.#emitter.report("retried", { job, error, delayMs, counted: counts });
+      } else if (outcome.kind === "bury") {
+        this.#emitter.report("dead", { id, job, reason: outcome.reason, error });
+      }
+    }
+  }
+
+  #count(isRelease: boolean, settlement: DeliveryEnd["settlement"]): void {
+    if (settlement !== "settled") {
+      this.#closed.abandoned += 1;
+    } else if (isRelease) {
+      this.#closed.released += 1;
+    } else {
+      this.#closed.finished += 1;
+    }
+  }
+
+  #reportError(error: unknown): void {
+    if (error instanceof ClosedError) {
+      return; // a call that close overtook
+    }
+    this.#emitter.report(
+      "error",
+      error instanceof HoldfastError
+        ? error
+        : new RedisRefusedError(`unexpected failure: ${String(error)}`, { cause: error }),
+    );
+  }
+}
