@@ -11,7 +11,9 @@ local meta_key = KEYS[5]
 local list, list_from = ARGV, 1 -- each: id, token
 
 local completed = total(meta_key, "completed")
-local has_history = redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
+-- Most jobs never fail, so most often both are empty. HLEN checks their types as well.
+local has_history = redis.call("EXISTS", attempts_key, errors_key) > 0
+  and redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
 local reply, leases, ids, acked = {}, {}, {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
   local id = list[list_from + index * 2 - 2]
@@ -24,9 +26,8 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
 end
 
 if #leases > 0 then
-  redis.call("HLEN", jobs_key) -- checks the type: nothing may fail after the first write
-  redis.call("ZREM", processing_key, unpack(leases))
   redis.call("HDEL", jobs_key, unpack(ids))
+  redis.call("ZREM", processing_key, unpack(leases))
   if has_history then
     redis.call("HDEL", attempts_key, unpack(ids))
     redis.call("HDEL", errors_key, unpack(ids))

@@ -55,11 +55,6 @@ end
 local envelopes = #ids > 0 and read_envelopes(jobs_key, ids, max_bytes) or {}
 local attempts = #ids > 0 and redis.call("HLEN", attempts_key) > 0 and redis.call("HMGET", attempts_key, unpack(ids))
 local is_full = #envelopes == max_jobs or #envelopes < #ids
-local head_due
-if not paused then
-  local rank = is_repeat and 0 or #envelopes
-  head_due = tonumber(redis.call("ZRANGE", delayed_key, rank, rank, "WITHSCORES")[2])
-end
 
 local reply = { token, now, -1, -1 }
 local leases, remembered = {}, {}
@@ -90,8 +85,12 @@ if lease_end then
   reply[4] = math.max(0, lease_end - now)
 end
 
+if is_full and comes_back then
+  return reply
+end
+local head_due = not paused and tonumber(redis.call("ZRANGE", delayed_key, 0, 0, "WITHSCORES")[2])
 if is_full or poll_interval_ms == 0 then
-  if head_due and not comes_back then
+  if head_due then
     wake_for(waiting_key, meta_key, wake_channel, now, head_due)
   end
   return reply

@@ -3,7 +3,7 @@ import type { ScriptDefinition } from "./definition.ts";
 
 export const ack = {
   name: "ack",
-  sha1: "c5755253c9bc47e19e06a3cbe0d5e6035646d2ee",
+  sha1: "57a8e0ed8432fad7afc2ba22ab32acdc7e6cf067",
   keys: ["processing", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token"],
@@ -48,7 +48,9 @@ local meta_key = KEYS[5]
 local list, list_from = ARGV, 1 -- each: id, token
 
 local completed = total(meta_key, "completed")
-local has_history = redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
+-- Most jobs never fail, so most often both are empty. HLEN checks their types as well.
+local has_history = redis.call("EXISTS", attempts_key, errors_key) > 0
+  and redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
 local reply, leases, ids, acked = {}, {}, {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
   local id = list[list_from + index * 2 - 2]
@@ -61,9 +63,8 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
 end
 
 if #leases > 0 then
-  redis.call("HLEN", jobs_key) -- checks the type: nothing may fail after the first write
-  redis.call("ZREM", processing_key, unpack(leases))
   redis.call("HDEL", jobs_key, unpack(ids))
+  redis.call("ZREM", processing_key, unpack(leases))
   if has_history then
     redis.call("HDEL", attempts_key, unpack(ids))
     redis.call("HDEL", errors_key, unpack(ids))
@@ -217,7 +218,7 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "ce7f0fe59f1e1949204cbf18413b256022a356cb",
+  sha1: "816b46d2b9aabc138b32ad545735f29c32ba010b",
   keys: ["delayed", "processing", "jobs", "attempts", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
@@ -352,11 +353,6 @@ end
 local envelopes = #ids > 0 and read_envelopes(jobs_key, ids, max_bytes) or {}
 local attempts = #ids > 0 and redis.call("HLEN", attempts_key) > 0 and redis.call("HMGET", attempts_key, unpack(ids))
 local is_full = #envelopes == max_jobs or #envelopes < #ids
-local head_due
-if not paused then
-  local rank = is_repeat and 0 or #envelopes
-  head_due = tonumber(redis.call("ZRANGE", delayed_key, rank, rank, "WITHSCORES")[2])
-end
 
 local reply = { token, now, -1, -1 }
 local leases, remembered = {}, {}
@@ -387,8 +383,12 @@ if lease_end then
   reply[4] = math.max(0, lease_end - now)
 end
 
+if is_full and comes_back then
+  return reply
+end
+local head_due = not paused and tonumber(redis.call("ZRANGE", delayed_key, 0, 0, "WITHSCORES")[2])
 if is_full or poll_interval_ms == 0 then
-  if head_due and not comes_back then
+  if head_due then
     wake_for(waiting_key, meta_key, wake_channel, now, head_due)
   end
   return reply

@@ -7,7 +7,7 @@
  * same number, so that jobs taken by a claim whose reply was lost come back with the next reply.
  */
 import { monotonicNow, startTimer, type Timer } from "../model/clock.ts";
-import { CLAIM_BATCH_JOBS } from "../model/limits.ts";
+import { CLAIM_BATCH_JOBS, CLAIM_SIZE_WORTH_SPLITTING } from "../model/limits.ts";
 import type { ResolvedWorkerOptions } from "../model/worker-options.ts";
 import type { JobStore } from "../store/job-store.ts";
 import type { ClaimedJob, ClaimReply } from "../store/messages.ts";
@@ -100,7 +100,7 @@ export class Claimer implements Part {
 
   async #claim(capacity: number): Promise<ClaimReply | undefined> {
     const { store, workerId, worker, accept, onLook, onError } = this.#options;
-    const maxJobs = Math.min(capacity, CLAIM_BATCH_JOBS);
+    const maxJobs = Math.min(capacity, claimSize(worker.concurrency));
     const sentAt = monotonicNow();
     let reply: ClaimReply;
     try {
@@ -145,4 +145,12 @@ export class Claimer implements Part {
       timer = delayMs === undefined ? undefined : startTimer(delayMs, resume);
     });
   }
+}
+
+/**
+ * With many slots, each claim takes half of them: so Redis works on one half while this process runs
+ * the other. With few, a call costs more than that gains.
+ */
+function claimSize(concurrency: number): number {
+  return Math.min(CLAIM_BATCH_JOBS, Math.max(CLAIM_SIZE_WORTH_SPLITTING, Math.ceil(concurrency / 2)));
 }

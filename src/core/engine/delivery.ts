@@ -60,12 +60,17 @@ export class DeliveredJob<T> implements Job<T> {
   }
 }
 
-/** The fields of the delivery, or the burial of a job that must not run. */
-export async function openDelivery(
+export type OpenedDelivery = Pick<DeliveryFields, "envelope" | "data"> | Extract<Outcome, { kind: "bury" }>;
+
+/**
+ * What the envelope holds, or the burial of a job that must not run. A promise only where a schema
+ * is asked: a delivery costs little, and each promise is a part of that.
+ */
+export function openDelivery(
   claimed: ClaimedJob,
   rules: PayloadRules,
   maxAttempts: number,
-): Promise<Pick<DeliveryFields, "envelope" | "data"> | Extract<Outcome, { kind: "bury" }>> {
+): OpenedDelivery | Promise<OpenedDelivery> {
   try {
     const envelope = decodeEnvelope(claimed.envelope);
     if (claimed.failedAttempts >= (envelope.maxAttempts ?? maxAttempts)) {
@@ -73,10 +78,16 @@ export async function openDelivery(
       return { kind: "bury", counts: false, reason: "" };
     }
     const data = decodePayload(rules.codec, envelope.payload);
-    return { envelope, data: rules.schema ? await validatePayload(rules.schema, data) : data };
+    return rules.schema
+      ? validatePayload(rules.schema, data).then((output) => ({ envelope, data: output }), burial)
+      : { envelope, data };
   } catch (error) {
-    const problem =
-      error instanceof PayloadError ? error : new PayloadError(`the schema failed: ${describeError(error, 200)}`);
-    return { kind: "bury", counts: false, reason: describeError(problem, MAX_ERROR_LENGTH) };
+    return burial(error);
   }
+}
+
+function burial(error: unknown): OpenedDelivery {
+  const problem =
+    error instanceof PayloadError ? error : new PayloadError(`the schema failed: ${describeError(error, 200)}`);
+  return { kind: "bury", counts: false, reason: describeError(problem, MAX_ERROR_LENGTH) };
 }

@@ -10,7 +10,7 @@ import type { Handler, HandlerContext, Job } from "../model/job.ts";
 import { ACK, type Outcome, outcomeOfFailure, RELEASE } from "../model/outcome.ts";
 import type { ResolvedWorkerOptions } from "../model/worker-options.ts";
 import type { ClaimedJob } from "../store/messages.ts";
-import { DeliveredJob, openDelivery, type PayloadRules } from "./delivery.ts";
+import { DeliveredJob, openDelivery, type OpenedDelivery, type PayloadRules } from "./delivery.ts";
 import { Lease } from "./lease.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { Part } from "./part.ts";
@@ -38,13 +38,24 @@ export interface ExecutorOptions {
   readonly onEnd: (end: DeliveryEnd) => void;
 }
 
-interface Delivery {
+/** One delivery in hand; it is its handler's context as well. */
+class Delivery implements HandlerContext {
   readonly claimed: ClaimedJob;
   readonly lease: Lease;
+  job: Job<unknown> | undefined;
+  isStarted = false;
+  startedAt = 0;
   /** Set while its handler runs. */
-  decide?: (outcome: Outcome, error?: unknown) => void;
-  job?: Job<unknown>;
-  isStarted?: boolean;
+  decide: ((outcome: Outcome, error?: unknown) => void) | undefined;
+
+  constructor(claimed: ClaimedJob, lease: Lease) {
+    this.claimed = claimed;
+    this.lease = lease;
+  }
+
+  get signal(): AbortSignal {
+    return this.lease.signal;
+  }
 }
 
 export class Executor implements Part {
@@ -78,14 +89,14 @@ export class Executor implements Part {
   accept(claimed: ClaimedJob, token: number, sentAt: number): void {
     const { keeper, worker } = this.#options;
     const lease = new Lease(claimed.id, token, sentAt, worker.visibilityTimeoutMs);
-    const delivery: Delivery = { claimed, lease };
+    const delivery = new Delivery(claimed, lease);
     this.#deliveries.add(delivery);
     keeper.add(lease);
     if (this.#isStopped) {
-      this.#finish(delivery, RELEASE, monotonicNow());
+      this.#finish(delivery, RELEASE);
       return;
     }
-    void this.#limit(() => this.#run(delivery));
+    void this.#limit(this.#run, delivery);
   }
 
   /** Gives back what has not started, and starts nothing more. Handlers that run go on. */
@@ -93,7 +104,7 @@ export class Executor implements Part {
     this.#isStopped = true;
     for (const delivery of this.#deliveries) {
       if (!delivery.isStarted) {
-        this.#finish(delivery, RELEASE, monotonicNow());
+        this.#finish(delivery, RELEASE);
       }
     }
   }
@@ -116,88 +127,85 @@ export class Executor implements Part {
         });
   }
 
-  async #run(delivery: Delivery): Promise<void> {
+  readonly #run = (delivery: Delivery): Promise<void> | void => {
     if (!this.#deliveries.has(delivery)) {
       return; // given back while it waited
     }
     delivery.isStarted = true;
-    const startedAt = monotonicNow();
-    const { rules, worker, keeper } = this.#options;
-    const { claimed, lease } = delivery;
-    const opened = await openDelivery(claimed, rules, worker.maxAttempts);
+    delivery.startedAt = monotonicNow();
+    const { rules, worker } = this.#options;
+    const opened = openDelivery(delivery.claimed, rules, worker.maxAttempts);
+    return opened instanceof Promise
+      ? opened.then((fields) => this.#handle(delivery, fields))
+      : this.#handle(delivery, opened);
+  };
+
+  #handle(delivery: Delivery, opened: OpenedDelivery): Promise<void> | void {
     if ("kind" in opened) {
-      this.#finish(delivery, opened, startedAt);
+      this.#finish(delivery, opened);
       return;
     }
-    const extend = async () => {
-      await keeper.extend([lease]);
-      if (lease.lost) throw lease.lost;
-    };
-    const job = new DeliveredJob({ ...opened, claimed, lease, maxAttempts: worker.maxAttempts, extend });
-    delivery.job = job;
-    const [outcome, error] = await this.#decide(delivery, job);
-    this.#finish(delivery, outcome, startedAt, error);
+    const { claimed, lease } = delivery;
+    const { worker, keeper } = this.#options;
+    const extend = () => keeper.extendOne(lease);
+    delivery.job = new DeliveredJob({ ...opened, claimed, lease, maxAttempts: worker.maxAttempts, extend });
+    return this.#decide(delivery, delivery.job);
   }
 
-  /** The first outcome that anything proposes; later ones count for nothing. */
-  #decide(delivery: Delivery, job: Job<unknown>): Promise<[Outcome, unknown]> {
-    const { worker, handler, queueName } = this.#options;
-    const { lease } = delivery;
+  /** Resolves with the first outcome that anything proposes; later ones count for nothing. */
+  #decide(delivery: Delivery, job: Job<unknown>): Promise<void> {
+    const { backoff, handlerTimeoutMs } = this.#options.worker;
     return new Promise((resolve) => {
-      const timer =
-        worker.handlerTimeoutMs === undefined
-          ? undefined
-          : startTimer(worker.handlerTimeoutMs, () => {
-              const message = `the handler ran longer than ${worker.handlerTimeoutMs} ms`;
-              const error = new HandlerTimeoutError(message);
-              lease.abort(error);
-              fail(error);
-            });
       const decide = (outcome: Outcome, error?: unknown) => {
-        timer?.cancel();
-        resolve([outcome, error]);
+        if (delivery.decide) {
+          delivery.decide = undefined;
+          timer?.cancel();
+          this.#finish(delivery, outcome, error);
+          resolve();
+        }
       };
       const fail = (error: unknown) =>
-        decide(outcomeOfFailure(error, job.attempt, job.maxAttempts, worker.backoff), error);
-      const context: HandlerContext = {
-        get signal() {
-          return lease.signal;
-        },
-      };
+        decide(outcomeOfFailure(error, job.attempt, job.maxAttempts, backoff), error);
       delivery.decide = decide;
-      const run = async () => traceProcess(queueName, job, () => (handler as Handler<unknown>)(job, context));
-      run().then(() => decide(ACK), fail);
+      const timer =
+        handlerTimeoutMs === undefined
+          ? undefined
+          : startTimer(handlerTimeoutMs, () => {
+              const error = new HandlerTimeoutError(`the handler ran longer than ${handlerTimeoutMs} ms`);
+              delivery.lease.abort(error);
+              fail(error);
+            });
+      this.#invoke(job, delivery).then(() => decide(ACK), fail);
     });
   }
 
+  /** An async function, so that a handler that throws at once fails like any other. */
+  async #invoke(job: Job<unknown>, context: HandlerContext): Promise<void> {
+    const { queueName, handler } = this.#options;
+    await traceProcess(queueName, job, () => (handler as Handler<unknown>)(job, context));
+  }
+
   /** Frees the slot at once, and sends the outcome unless the lease is lost. */
-  #finish(delivery: Delivery, outcome: Outcome, startedAt: number, error?: unknown): void {
+  #finish(delivery: Delivery, outcome: Outcome, error?: unknown): void {
     const { keeper, settler, onSlotFree } = this.#options;
-    const durationMs = monotonicNow() - startedAt;
-    keeper.remove(delivery.lease);
+    const { lease } = delivery;
+    const durationMs = delivery.isStarted ? monotonicNow() - delivery.startedAt : 0;
+    keeper.remove(lease);
     this.#deliveries.delete(delivery);
-    if (delivery.lease.lost) {
-      this.#report(delivery, outcome, "lost", durationMs, delivery.lease.lost);
+    const report = (settlement: Settlement) => {
+      const { claimed, job } = delivery;
+      const { token: fencingToken } = lease;
+      this.#options.onEnd({ id: claimed.id, fencingToken, job, outcome, settlement, durationMs, error });
+      onSlotFree();
+    };
+    if (lease.lost) {
+      report("lost");
     } else {
-      void settler
-        .settle(delivery.lease, outcome)
-        .then((settlement) => this.#report(delivery, outcome, settlement, durationMs, error));
+      void settler.settle(lease, outcome).then(report);
+      onSlotFree();
     }
-    onSlotFree();
     if (this.#deliveries.size === 0) {
       for (const resolve of this.#onIdle.splice(0)) resolve();
     }
-  }
-
-  #report(
-    { claimed, lease, job }: Delivery,
-    outcome: Outcome,
-    settlement: Settlement,
-    durationMs: number,
-    error: unknown,
-  ): void {
-    const { id } = claimed;
-    this.#options.onEnd({ id, fencingToken: lease.token, job, outcome, settlement, durationMs, error });
-    this.#options.onSlotFree();
   }
 }

@@ -71,6 +71,14 @@ export class LeaseKeeper implements Part {
     }
   }
 
+  /** @throws LeaseLostError if Redis refuses */
+  async extendOne(lease: Lease): Promise<void> {
+    await this.extend([lease]);
+    if (lease.lost) {
+      throw lease.lost;
+    }
+  }
+
   #schedule(delayMs: number): void {
     this.#timer = startTimer(delayMs, () => {
       this.#timer = undefined;

@@ -32,6 +32,8 @@ export const ENQUEUE_BATCH_BYTES = 512 * KIB;
 export const SETTLE_BATCH_JOBS = 200;
 /** Jobs in one `claim`: above a hundred, the latency of others suffers more than throughput gains. */
 export const CLAIM_BATCH_JOBS = 100;
+/** Claims are not made smaller than this for the sake of overlapping them with the work. */
+export const CLAIM_SIZE_WORTH_SPLITTING = 32;
 /** Bytes of envelopes after which a reply of `claim` or `peek` is cut. */
 export const REPLY_BYTES = MIB;
 /** Leases given back by one `reap`, ids looked at by one admin call. */
