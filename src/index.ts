@@ -30,10 +30,10 @@ export type { Connection, QueueOptions } from "./core/model/queue-options.ts";
 export { DeadLetter, RetryLater } from "./core/model/signals.ts";
 export type { ClaimOptions, WorkerOptions } from "./core/model/worker-options.ts";
 export { Queue } from "./core/queue.ts";
-export type { EnqueueResult, NewJobItem, QueueStats } from "./core/queue.ts";
+export type { EnqueueResult, NewJobItem, QueueStats } from "./core/queue-results.ts";
 export type { SettleResult } from "./core/store/messages.ts";
 export { Worker } from "./core/worker.ts";
-export type { CloseSummary, WorkerHealth } from "./core/worker.ts";
+export type { CloseSummary, WorkerHealth } from "./core/worker-results.ts";
 export type {
   CompletedEvent,
   DeadEvent,

@@ -57,7 +57,9 @@ function parseScript(file: string): Script {
     }
   }
   if (/\b(KEYS|ARGV)\b/.test(body.join("\n"))) {
-    throw new Error(`${file}: KEYS and ARGV may only be bound to names, one a line, before the code`);
+    throw new Error(
+      `${file}: KEYS and ARGV may only be bound to names, one a line, before the code`,
+    );
   }
   return { name: basename(file, ".lua"), source: assemble(file, text), keys, args, listFields };
 }
@@ -70,7 +72,9 @@ function expectPosition(file: string, line: string, expected: number, found?: st
 
 function assemble(file: string, text: string): string {
   const uses = /^-- uses: (.+)$/m.exec(text)?.[1]?.split(", ") ?? [];
-  const shared = uses.map((name) => readFileSync(join(scriptsFolder, "lib", `${name}.lua`), "utf8"));
+  const shared = uses.map((name) =>
+    readFileSync(join(scriptsFolder, "lib", `${name}.lua`), "utf8"),
+  );
   return [`-- holdfast: ${basename(file, ".lua")}\n`, ...shared, text].join("").trimEnd();
 }
 
@@ -113,4 +117,6 @@ if (process.argv.includes("--check")) {
 } else {
   writeFileSync(outputFile, output);
 }
-console.log(`${scripts.length} scripts, generated.ts is ${process.argv.includes("--check") ? "up to date" : "written"}`);
+console.log(
+  `${scripts.length} scripts, generated.ts is ${process.argv.includes("--check") ? "up to date" : "written"}`,
+);

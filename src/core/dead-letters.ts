@@ -53,9 +53,16 @@ export class DeadLetters<T> {
     checkOptionNames("options", options, ["limit", "cursor"]);
     const limit = checkInteger("limit", options.limit ?? 20, 1, ADMIN_BATCH_JOBS);
     this.#core.ensureOpen();
-    const page = await this.#page(limit, options.cursor === undefined ? START : parseCursor(options.cursor));
+    const page = await this.#page(
+      limit,
+      options.cursor === undefined ? START : parseCursor(options.cursor),
+    );
     const { store, options: queue } = this.#core;
-    const jobs = await readSnapshots<T>(store, queue.codec, page.map(({ id }) => id));
+    const jobs = await readSnapshots<T>(
+      store,
+      queue.codec,
+      page.map(({ id }) => id),
+    );
     const last = page.at(-1);
     return {
       // Redriven or purged since the page was read: no longer among the dead.
@@ -93,7 +100,7 @@ export class DeadLetters<T> {
     this.#core.ensureOpen();
     let moved = 0;
     let position = START;
-    for (let taken = 0; taken < (ids?.length ?? limit); ) {
+    for (let taken = 0; taken < (ids?.length ?? limit);) {
       const size = Math.min(ADMIN_BATCH_JOBS, (ids?.length ?? limit) - taken);
       const page = ids ? [] : await this.#page(size, position, untilMs);
       const batch = ids ? ids.slice(taken, taken + size) : page.map(({ id }) => id);
@@ -108,7 +115,12 @@ export class DeadLetters<T> {
   }
 
   #page(maxJobs: number, after: Position, untilMs = MAX_TIME_MS): Promise<Position[]> {
-    return this.#core.store.listDead({ maxJobs, afterId: after.id, afterMs: after.diedAtMs, untilMs });
+    return this.#core.store.listDead({
+      maxJobs,
+      afterId: after.id,
+      afterMs: after.diedAtMs,
+      untilMs,
+    });
   }
 }
 
@@ -125,7 +137,10 @@ function checkSelection(selection: DeadSelection): {
   if (ids !== undefined && !Array.isArray(ids)) {
     throw new InvalidOptionError("ids", ids, "an array of ids");
   }
-  if (diedBefore !== undefined && (ids !== undefined || !Number.isFinite(diedBefore?.getTime?.()))) {
+  if (
+    diedBefore !== undefined &&
+    (ids !== undefined || !Number.isFinite(diedBefore?.getTime?.()))
+  ) {
     throw new InvalidOptionError("diedBefore", diedBefore, "a valid Date, together with limit");
   }
   return {

@@ -1,5 +1,4 @@
 /** A queue: produce, look up, administer. */
-import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { withCreationContext } from "../telemetry/spans.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { audit, type VerifyReport } from "./engine/auditor.ts";
@@ -21,55 +20,22 @@ import type { JobSnapshot } from "./model/job.ts";
 import { ENQUEUE_MANY_SLICE } from "./model/limits.ts";
 import { type QueueOptions, resolveQueueOptions } from "./model/queue-options.ts";
 import { type ClaimOptions, resolveClaimOptions } from "./model/worker-options.ts";
+import {
+  type EnqueueResult,
+  enqueueResult,
+  type NewJobItem,
+  type QueueStats,
+  queueStats,
+} from "./queue-results.ts";
 import type { EnqueueReply, NewJob } from "./store/messages.ts";
 
-/** What became of an `enqueue`. */
-export type EnqueueResult =
-  | { readonly id: string; readonly status: "created"; readonly dueAt: Date }
-  | {
-      readonly id: string;
-      /** The id was taken: the stored job stays as it is. */
-      readonly status: "duplicate";
-      /** When the stored job is due; undefined once it is no longer delayed. */
-      readonly dueAt: Date | undefined;
-    };
-
-/** One job of an `enqueueMany`. */
-export interface NewJobItem<Input> extends EnqueueOptions {
-  readonly data: Input;
-}
-
-export interface QueueStats {
-  /** Not yet due. */
-  readonly delayed: number;
-  /** Due, and not claimed. */
-  readonly due: number;
-  /** Claimed, and not settled. */
-  readonly processing: number;
-  readonly dead: number;
-  /** How long the oldest due job has been waiting, in milliseconds; undefined if none is due. */
-  readonly oldestDueAgeMs: number | undefined;
-  readonly paused: boolean;
-  /** Workers with free slots that wait for work. */
-  readonly waitingWorkers: number;
-  /** Running totals since the queue began. enqueued = completed + cancelled + purged + what is there now. */
-  readonly totals: {
-    readonly enqueued: number;
-    readonly completed: number;
-    readonly retried: number;
-    /** Leases that expired. */
-    readonly expired: number;
-    readonly buried: number;
-    readonly redriven: number;
-    readonly cancelled: number;
-    readonly purged: number;
-  };
-}
+/** A queue whose handlers get `Output`, whatever its producers enqueue. */
+export type QueueOf<Output> = Pick<Queue<never, Output>, "name" | "claim">;
 
 const cores = new WeakMap<object, QueueCore>();
 
 /** What a worker builds on. Not part of the public surface. */
-export function coreOf(queue: Queue<never, unknown>): QueueCore {
+export function coreOf(queue: object): QueueCore {
   const core = cores.get(queue);
   if (!core) {
     throw new InvalidOptionError("queue", queue, "a Queue of this copy of holdfast");
@@ -127,11 +93,15 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     if (!Array.isArray(items)) {
       throw new InvalidOptionError("items", items, "an array of { data, …options }");
     }
-    const jobs = await Promise.all(items.map(({ data, ...options }) => this.#newJob(data, options)));
+    const jobs = await Promise.all(
+      items.map(({ data, ...options }) => this.#newJob(data, options)),
+    );
     const results: EnqueueResult[] = [];
     for (let first = 0; first < jobs.length; first += ENQUEUE_MANY_SLICE) {
       const slice = jobs.slice(first, first + ENQUEUE_MANY_SLICE);
-      const replies = await Promise.allSettled(slice.map((job) => this.#core.producer.enqueue(job)));
+      const replies = await Promise.allSettled(
+        slice.map((job) => this.#core.producer.enqueue(job)),
+      );
       const failed = replies.find((reply) => reply.status === "rejected");
       if (failed) {
         const unstored = slice.filter((_, index) => replies[index]?.status === "rejected");
@@ -139,7 +109,9 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
         throw this.#enqueueManyError(failed.reason, ids);
       }
       for (const [index, reply] of replies.entries()) {
-        results.push(enqueueResult(slice[index]!.id, (reply as PromiseFulfilledResult<EnqueueReply>).value));
+        results.push(
+          enqueueResult(slice[index]!.id, (reply as PromiseFulfilledResult<EnqueueReply>).value),
+        );
       }
     }
     return results;
@@ -189,20 +161,7 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
   /** Counts, taken together in one step. */
   async stats(): Promise<QueueStats> {
     this.#core.ensureOpen();
-    const [delayed, due, processing, dead, oldestDueAgeMs, paused, waitingWorkers, ...totals] =
-      (await this.#core.store.stats()) as [number, number, number, number, number, number, number, ...number[]];
-    const [enqueued, completed, retried, expired, buried, redriven, cancelled, purged] =
-      totals as [number, number, number, number, number, number, number, number];
-    return {
-      delayed,
-      due,
-      processing,
-      dead,
-      oldestDueAgeMs: oldestDueAgeMs < 0 ? undefined : oldestDueAgeMs,
-      paused: paused === 1,
-      waitingWorkers,
-      totals: { enqueued, completed, retried, expired, buried, redriven, cancelled, purged },
-    };
+    return queueStats(await this.#core.store.stats());
   }
 
   /** Stops all claims on this queue, in every process. Enqueueing and running handlers go on. */
@@ -261,7 +220,7 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     const { codec, schema, maxPayloadBytes } = this.#core.options;
     if (schema) {
       // Only checked: what is stored is what was given, so that the schema can read it again at claim.
-      await validatePayload(schema as StandardSchemaV1, data);
+      await validatePayload(schema, data);
     }
     const envelope = encodeEnvelope({
       enqueuedAtMs: wallClockNow(),
@@ -277,14 +236,9 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
       return new QueueFullError(error.message, { cause: error, ids });
     }
     return error instanceof EnqueueUnconfirmedError
-      ? new EnqueueUnconfirmedError(ids, this.#core.options.enqueueTimeoutMs, { cause: error.cause })
+      ? new EnqueueUnconfirmedError(ids, this.#core.options.enqueueTimeoutMs, {
+          cause: error.cause,
+        })
       : error;
   }
-}
-
-function enqueueResult(id: string, { isCreated, dueAtMs }: EnqueueReply): EnqueueResult {
-  const dueAt = dueAtMs === undefined ? undefined : new Date(dueAtMs);
-  return isCreated
-    ? { id, status: "created", dueAt: dueAt as Date }
-    : { id, status: "duplicate", dueAt };
 }

@@ -1,8 +1,9 @@
 /** What a worker reports, and a way to report it that can never harm the worker. */
-import { EventEmitter } from "node:events";
+import type { EventEmitter } from "node:events";
 import { monotonicNow } from "./model/clock.ts";
 import type { Job } from "./model/job.ts";
-import { describeError, HoldfastError } from "./model/errors.ts";
+import type { HoldfastError } from "./model/errors.ts";
+import { describeError } from "./model/errors.ts";
 
 export interface CompletedEvent<T> {
   readonly job: Job<T>;
@@ -59,21 +60,28 @@ export interface WorkerEventMap<T> {
 /** Errors without a listener are said once a minute and code, as process warnings. */
 const WARNING_INTERVAL_MS = 60_000;
 
-export class WorkerEmitter<T> extends EventEmitter<WorkerEventMap<T>> {
+export class Reporter<T> {
+  readonly #emitter: EventEmitter;
   readonly #lastWarnings = new Map<string, number>();
 
-  /** Calls the listeners. One that throws is reported, and cannot stop the worker. */
-  report<Name extends keyof WorkerEventMap<T>>(name: Name, ...event: WorkerEventMap<T>[Name]): void {
-    if (name === "error" && this.listenerCount("error") === 0) {
+  constructor(emitter: EventEmitter<WorkerEventMap<T>>) {
+    this.#emitter = emitter;
+  }
+
+  /** Calls the listeners. One that throws is reported as a process warning. */
+  report<Name extends keyof WorkerEventMap<T>>(
+    name: Name,
+    ...event: WorkerEventMap<T>[Name]
+  ): void {
+    if (name === "error" && this.#emitter.listenerCount(name) === 0) {
       this.#warn(event[0] as HoldfastError);
       return;
     }
     try {
-      (this as EventEmitter).emit(name as string, ...event);
+      this.#emitter.emit(name, ...event);
     } catch (error) {
-      process.emitWarning(`a listener of the event "${String(name)}" threw ${describeError(error, 500)}`, {
-        type: "HoldfastWarning",
-      });
+      const message = `a listener of the event "${name}" threw ${describeError(error, 500)}`;
+      process.emitWarning(message, { type: "HoldfastWarning" });
     }
   }
 

@@ -1,5 +1,5 @@
 /** A worker: wires the parts of the engine, starts and stops them. */
-import type { EventEmitter } from "node:events";
+import { EventEmitter } from "node:events";
 import { Claimer } from "./engine/claimer.ts";
 import { type DeliveryEnd, Executor } from "./engine/executor.ts";
 import { LeaseKeeper } from "./engine/lease-keeper.ts";
@@ -19,35 +19,10 @@ import {
   resolveWorkerOptions,
   type WorkerOptions,
 } from "./model/worker-options.ts";
-import { coreOf, type Queue } from "./queue.ts";
+import { coreOf, type QueueOf } from "./queue.ts";
 import type { ClaimReply } from "./store/messages.ts";
-import { WorkerEmitter, type WorkerEventMap } from "./worker-events.ts";
-
-export interface WorkerHealth {
-  /**
-   * False once the worker has free slots and has not completed a look for due jobs in time, whether or
-   * not it knows why; and before `start` and after `close`. Fit for a liveness probe.
-   */
-  readonly healthy: boolean;
-  /** Why it is not healthy, in words. */
-  readonly reason: string | undefined;
-  /** Deliveries in hand, waiting ones included. */
-  readonly running: number;
-  /** Outcomes that Redis has not confirmed yet. */
-  readonly unsettled: number;
-  /** Milliseconds since the last completed look; undefined before the first. */
-  readonly lastLookAgeMs: number | undefined;
-}
-
-/** What became of the jobs that a worker had in hand when it was closed. */
-export interface CloseSummary {
-  /** Settled by their handlers' own outcome. */
-  readonly finished: number;
-  /** Given back uncounted, to run elsewhere at once. */
-  readonly released: number;
-  /** Neither: Redis gave no answer in time. They run elsewhere when their leases end. */
-  readonly abandoned: number;
-}
+import { Reporter, type WorkerEventMap } from "./worker-events.ts";
+import type { CloseSummary, WorkerHealth } from "./worker-results.ts";
 
 type WorkerState = "new" | "running" | "closing" | "closed";
 
@@ -57,13 +32,18 @@ type WorkerState = "new" | "running" | "closing" | "closed";
  * A handler that returns acknowledges its job. One that throws fails the attempt: the job runs again
  * after the backoff, until `maxAttempts`, and is then buried with its error. `throw new DeadLetter(reason)`
  * buries at once; `throw new RetryLater({ delayMs })` gives back without counting.
+ *
+ * Events are listed at `WorkerEventMap`. A listener that throws cannot stop the worker.
  */
-export class Worker<T = unknown> implements AsyncDisposable {
+export class Worker<T = unknown>
+  extends EventEmitter<WorkerEventMap<T>>
+  implements AsyncDisposable
+{
   /** This worker's name in Redis. */
   readonly id: string = newWorkerId();
   readonly #core: QueueCore;
   readonly #options: ResolvedWorkerOptions;
-  readonly #emitter = new WorkerEmitter<T>();
+  readonly #reporter = new Reporter<T>(this);
   readonly #settler: Settler;
   readonly #keeper: LeaseKeeper;
   readonly #executor: Executor;
@@ -78,8 +58,9 @@ export class Worker<T = unknown> implements AsyncDisposable {
   readonly #closed = { finished: 0, released: 0, abandoned: 0 };
 
   /** @throws InvalidOptionError naming the option, its value and what is allowed */
-  constructor(queue: Queue<never, T>, handler: Handler<T>, options: WorkerOptions = {}) {
-    this.#core = coreOf(queue as Queue<never, unknown>);
+  constructor(queue: QueueOf<T>, handler: Handler<T>, options: WorkerOptions = {}) {
+    super();
+    this.#core = coreOf(queue);
     const resolved = resolveWorkerOptions(options);
     checkFunction("handler", handler);
     const onError = (error: unknown) => this.#reportError(error);
@@ -99,7 +80,7 @@ export class Worker<T = unknown> implements AsyncDisposable {
       queueName: queueOptions.name,
       rules: queueOptions,
       worker: this.#options,
-      handler: handler as Handler<never>,
+      handler: handler,
       settler: this.#settler,
       keeper: this.#keeper,
       onSlotFree: () => this.#claimer.slotFreed(),
@@ -124,7 +105,7 @@ export class Worker<T = unknown> implements AsyncDisposable {
       store,
       visibilityTimeoutMs,
       backoff,
-      onExpired: (ids) => this.#emitter.report("stalled", { ids }),
+      onExpired: (ids) => this.#reporter.report("stalled", { ids }),
       onError,
     });
   }
@@ -151,7 +132,11 @@ export class Worker<T = unknown> implements AsyncDisposable {
   health(): WorkerHealth {
     const now = monotonicNow();
     const { lastLookAt } = this.#claimer;
-    const overdueMs = now - (lastLookAt ?? this.#startedAt) - this.#options.pollIntervalMs - LOOK_LATENESS_ALLOWED_MS;
+    const overdueMs =
+      now -
+      (lastLookAt ?? this.#startedAt) -
+      this.#options.pollIntervalMs -
+      LOOK_LATENESS_ALLOWED_MS;
     const isDeaf = this.#state === "running" && this.#capacity() > 0 && overdueMs > 0;
     const notRunning = this.#state === "running" ? undefined : `the worker is ${this.#state}`;
     const deaf = isDeaf
@@ -183,33 +168,6 @@ export class Worker<T = unknown> implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  /** Adds a listener. One that throws is reported as a process warning and cannot stop the worker. */
-  on<Name extends keyof WorkerEventMap<T>>(
-    name: Name,
-    listener: (...event: WorkerEventMap<T>[Name]) => void,
-  ): this {
-    (this.#emitter as EventEmitter).on(name as string, listener as (...event: unknown[]) => void);
-    return this;
-  }
-
-  /** Adds a listener for the next such event only. */
-  once<Name extends keyof WorkerEventMap<T>>(
-    name: Name,
-    listener: (...event: WorkerEventMap<T>[Name]) => void,
-  ): this {
-    (this.#emitter as EventEmitter).once(name as string, listener as (...event: unknown[]) => void);
-    return this;
-  }
-
-  /** Removes a listener. */
-  off<Name extends keyof WorkerEventMap<T>>(
-    name: Name,
-    listener: (...event: WorkerEventMap<T>[Name]) => void,
-  ): this {
-    (this.#emitter as EventEmitter).off(name as string, listener as (...event: unknown[]) => void);
-    return this;
   }
 
   async #start(): Promise<void> {
@@ -280,25 +238,33 @@ export class Worker<T = unknown> implements AsyncDisposable {
     this.#hasWorked ||= reply.jobs.length > 0;
     if (this.#hasWorked && reply.jobs.length === 0 && this.#executor.held === 0) {
       this.#hasWorked = false;
-      this.#emitter.report("drained");
+      this.#reporter.report("drained");
     }
   }
 
-  #onDeliveryEnd({ id, job: anyJob, outcome, settlement, durationMs, error, fencingToken }: DeliveryEnd): void {
+  #onDeliveryEnd({
+    id,
+    job: anyJob,
+    outcome,
+    settlement,
+    durationMs,
+    error,
+    fencingToken,
+  }: DeliveryEnd): void {
     const job = anyJob as Job<T> | undefined;
     if (this.#state === "closing") {
       this.#count(outcome.kind === "retry" && !outcome.counts, settlement);
     }
     if (settlement === "lost") {
-      this.#emitter.report("lease-lost", { id, fencingToken });
+      this.#reporter.report("lease-lost", { id, fencingToken });
     } else if (settlement === "settled") {
       if (outcome.kind === "ack" && job) {
-        this.#emitter.report("completed", { job, durationMs });
+        this.#reporter.report("completed", { job, durationMs });
       } else if (outcome.kind === "retry" && job) {
         const { delayMs, counts } = outcome;
-        this.#emitter.report("retried", { job, error, delayMs, counted: counts });
+        this.#reporter.report("retried", { job, error, delayMs, counted: counts });
       } else if (outcome.kind === "bury") {
-        this.#emitter.report("dead", { id, job, reason: outcome.reason, error });
+        this.#reporter.report("dead", { id, job, reason: outcome.reason, error });
       }
     }
   }
@@ -317,7 +283,7 @@ export class Worker<T = unknown> implements AsyncDisposable {
     if (error instanceof ClosedError) {
       return; // a call that close overtook
     }
-    this.#emitter.report(
+    this.#reporter.report(
       "error",
       error instanceof HoldfastError
         ? error

@@ -675,7 +675,7 @@ return reply`,
 
 export const mend = {
   name: "mend",
-  sha1: "730830fe23184da4db773fe84b52a79c50b41e16",
+  sha1: "b8cd226dfb0890a5ef6407c8ba105d2d29a541e1",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors"],
   args: ["mends", "maxLeases"],
   listFields: ["id"],
@@ -740,7 +740,7 @@ end
 local function remove_leases(id, first)
   local leases = leases_of[id] or {}
   table.sort(leases, function(a, b) return a.token > b.token end)
-  for index = #leases, first, -1 do
+  for _ = first, #leases do
     redis.call("ZREM", processing_key, table.remove(leases).lease)
   end
 end
@@ -1454,7 +1454,7 @@ return 1`,
 
 export const stats = {
   name: "stats",
-  sha1: "4c18dd0a9f48383cd012b64775fdfc2f697fc195",
+  sha1: "09124acc6e11ddb09d1aeb5ab13652c256b098c4",
   keys: ["delayed", "processing", "dead", "waiting", "meta"],
   args: [],
   listFields: [],
@@ -1479,9 +1479,8 @@ local meta_key = KEYS[5]
 local now = now_ms()
 local due = redis.call("ZCOUNT", delayed_key, "-inf", now)
 local head_due = tonumber(redis.call("ZRANGE", delayed_key, 0, 0, "WITHSCORES")[2])
-local meta = redis.call(
-  "HMGET", meta_key, "paused", "enqueued", "completed", "retried", "expired", "buried", "redriven", "cancelled", "purged"
-)
+local fields = { "paused", "enqueued", "completed", "retried", "expired", "buried", "redriven", "cancelled", "purged" }
+local meta = redis.call("HMGET", meta_key, unpack(fields))
 local reply = {
   redis.call("ZCARD", delayed_key) - due,
   due,
@@ -1491,7 +1490,7 @@ local reply = {
   meta[1] and 1 or 0,
   redis.call("ZCOUNT", waiting_key, now - 100, "+inf"),
 }
-for at = 2, 9 do
+for at = 2, #fields do
   reply[#reply + 1] = tonumber(meta[at] or 0) or 0
 end
 return reply`,

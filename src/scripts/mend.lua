@@ -30,7 +30,7 @@ end
 local function remove_leases(id, first)
   local leases = leases_of[id] or {}
   table.sort(leases, function(a, b) return a.token > b.token end)
-  for index = #leases, first, -1 do
+  for _ = first, #leases do
     redis.call("ZREM", processing_key, table.remove(leases).lease)
   end
 end

@@ -13,9 +13,8 @@ local meta_key = KEYS[5]
 local now = now_ms()
 local due = redis.call("ZCOUNT", delayed_key, "-inf", now)
 local head_due = tonumber(redis.call("ZRANGE", delayed_key, 0, 0, "WITHSCORES")[2])
-local meta = redis.call(
-  "HMGET", meta_key, "paused", "enqueued", "completed", "retried", "expired", "buried", "redriven", "cancelled", "purged"
-)
+local fields = { "paused", "enqueued", "completed", "retried", "expired", "buried", "redriven", "cancelled", "purged" }
+local meta = redis.call("HMGET", meta_key, unpack(fields))
 local reply = {
   redis.call("ZCARD", delayed_key) - due,
   due,
@@ -25,7 +24,7 @@ local reply = {
   meta[1] and 1 or 0,
   redis.call("ZCOUNT", waiting_key, now - 100, "+inf"),
 }
-for at = 2, 9 do
+for at = 2, #fields do
   reply[#reply + 1] = tonumber(meta[at] or 0) or 0
 end
 return reply

@@ -48,7 +48,10 @@ export class Batcher<Item, Reply> implements Part {
         reject(new ClosedError("this queue or worker is closed: create a new one"));
         return;
       }
-      if (this.#pending.length >= MAX_PENDING_CALLS || this.#pendingBytes + bytes > MAX_PENDING_BYTES) {
+      if (
+        this.#pending.length >= MAX_PENDING_CALLS ||
+        this.#pendingBytes + bytes > MAX_PENDING_BYTES
+      ) {
         reject(
           new OverloadedError(
             `${this.#pending.length} calls with ${this.#pendingBytes} bytes wait for Redis already: ` +

@@ -6,7 +6,7 @@
  * looks again at the time that Redis named, or when it is woken. A failed claim is repeated under the
  * same number, so that jobs taken by a claim whose reply was lost come back with the next reply.
  */
-import { monotonicNow, startTimer, type Timer } from "../model/clock.ts";
+import { monotonicNow, startTimer } from "../model/clock.ts";
 import { CLAIM_BATCH_JOBS, CLAIM_SIZE_WORTH_SPLITTING } from "../model/limits.ts";
 import type { ResolvedWorkerOptions } from "../model/worker-options.ts";
 import type { JobStore } from "../store/job-store.ts";
@@ -133,7 +133,6 @@ export class Claimer implements Part {
         resolve();
         return;
       }
-      let timer: Timer | undefined;
       const resume = () => {
         timer?.cancel();
         this.#sleep = "awake";
@@ -142,7 +141,7 @@ export class Claimer implements Part {
       };
       this.#sleep = sleep;
       this.#resume = resume;
-      timer = delayMs === undefined ? undefined : startTimer(delayMs, resume);
+      const timer = delayMs === undefined ? undefined : startTimer(delayMs, resume);
     });
   }
 }
@@ -152,5 +151,8 @@ export class Claimer implements Part {
  * the other. With few, a call costs more than that gains.
  */
 function claimSize(concurrency: number): number {
-  return Math.min(CLAIM_BATCH_JOBS, Math.max(CLAIM_SIZE_WORTH_SPLITTING, Math.ceil(concurrency / 2)));
+  return Math.min(
+    CLAIM_BATCH_JOBS,
+    Math.max(CLAIM_SIZE_WORTH_SPLITTING, Math.ceil(concurrency / 2)),
+  );
 }

@@ -63,14 +63,17 @@ export class Consumer implements Part {
   async claim<T>(options: ResolvedClaimOptions): Promise<Delivery<T>[]> {
     const deadline = monotonicNow() + options.waitMs;
     // The first look registers nobody as waiting: most claims find something, or do not wait.
-    for (let waits = false; ; ) {
+    for (let waits = false; ;) {
       this.#isWoken = false;
       const sentAt = monotonicNow();
       const pollIntervalMs = waits && sentAt < deadline ? POLL_INTERVAL_MS : 0;
       const reply = await this.#claimOnce(options, pollIntervalMs, deadline);
       const deliveries = await this.#open<T>(reply, sentAt, options);
       const reapedJobs = reply.leaseEndsInMs === 0 ? await this.#reap() : 0;
-      if (deliveries.length > 0 || (reapedJobs === 0 && (this.#isOver(options) || monotonicNow() >= deadline))) {
+      if (
+        deliveries.length > 0 ||
+        (reapedJobs === 0 && (this.#isOver(options) || monotonicNow() >= deadline))
+      ) {
         this.#unregister();
         return deliveries;
       }
@@ -192,4 +195,3 @@ export class Consumer implements Part {
     });
   }
 }
-

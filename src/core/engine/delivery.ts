@@ -60,7 +60,9 @@ export class DeliveredJob<T> implements Job<T> {
   }
 }
 
-export type OpenedDelivery = Pick<DeliveryFields, "envelope" | "data"> | Extract<Outcome, { kind: "bury" }>;
+export type OpenedDelivery =
+  | Pick<DeliveryFields, "envelope" | "data">
+  | Extract<Outcome, { kind: "bury" }>;
 
 /**
  * What the envelope holds, or the burial of a job that must not run. A promise only where a schema
@@ -88,6 +90,8 @@ export function openDelivery(
 
 function burial(error: unknown): OpenedDelivery {
   const problem =
-    error instanceof PayloadError ? error : new PayloadError(`the schema failed: ${describeError(error, 200)}`);
+    error instanceof PayloadError
+      ? error
+      : new PayloadError(`the schema failed: ${describeError(error, 200)}`);
   return { kind: "bury", counts: false, reason: describeError(problem, MAX_ERROR_LENGTH) };
 }

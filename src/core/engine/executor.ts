@@ -111,7 +111,9 @@ export class Executor implements Part {
 
   /** Aborts the handlers that still run and gives their jobs back. */
   releaseRunning(): void {
-    const reason = new WorkerClosingError("the worker closes and its time for running handlers is up");
+    const reason = new WorkerClosingError(
+      "the worker closes and its time for running handlers is up",
+    );
     for (const { lease, decide } of this.#deliveries) {
       lease.abort(reason);
       decide?.(RELEASE);
@@ -148,7 +150,13 @@ export class Executor implements Part {
     const { claimed, lease } = delivery;
     const { worker, keeper } = this.#options;
     const extend = () => keeper.extendOne(lease);
-    delivery.job = new DeliveredJob({ ...opened, claimed, lease, maxAttempts: worker.maxAttempts, extend });
+    delivery.job = new DeliveredJob({
+      ...opened,
+      claimed,
+      lease,
+      maxAttempts: worker.maxAttempts,
+      extend,
+    });
     return this.#decide(delivery, delivery.job);
   }
 
@@ -171,7 +179,9 @@ export class Executor implements Part {
         handlerTimeoutMs === undefined
           ? undefined
           : startTimer(handlerTimeoutMs, () => {
-              const error = new HandlerTimeoutError(`the handler ran longer than ${handlerTimeoutMs} ms`);
+              const error = new HandlerTimeoutError(
+                `the handler ran longer than ${handlerTimeoutMs} ms`,
+              );
               delivery.lease.abort(error);
               fail(error);
             });
@@ -195,7 +205,15 @@ export class Executor implements Part {
     const report = (settlement: Settlement) => {
       const { claimed, job } = delivery;
       const { token: fencingToken } = lease;
-      this.#options.onEnd({ id: claimed.id, fencingToken, job, outcome, settlement, durationMs, error });
+      this.#options.onEnd({
+        id: claimed.id,
+        fencingToken,
+        job,
+        outcome,
+        settlement,
+        durationMs,
+        error,
+      });
       onSlotFree();
     };
     if (lease.lost) {

@@ -120,7 +120,9 @@ export class LeaseKeeper implements Part {
 
   #lose(lease: Lease, reason: string): void {
     if (this.#leases.delete(lease)) {
-      lease.lose(new LeaseLostError(`the lease of job ${JSON.stringify(lease.id)} is lost: ${reason}`));
+      lease.lose(
+        new LeaseLostError(`the lease of job ${JSON.stringify(lease.id)} is lost: ${reason}`),
+      );
       this.#options.onLost(lease);
     }
   }

@@ -57,7 +57,11 @@ export class Delivery<T> extends DeliveredJob<T> {
    * @throws InvalidOptionError if the reason is empty or too long
    */
   async bury(reason: string): Promise<SettleResult> {
-    return this.#settle({ kind: "bury", counts: true, reason: checkText("reason", reason, MAX_ERROR_LENGTH) });
+    return this.#settle({
+      kind: "bury",
+      counts: true,
+      reason: checkText("reason", reason, MAX_ERROR_LENGTH),
+    });
   }
 }
 

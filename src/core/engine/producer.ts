@@ -62,7 +62,9 @@ export class Producer implements Part {
         }
         const pauseMs = retryPauseMs(failures);
         if (monotonicNow() + pauseMs >= jobs[0]!.deadline) {
-          return jobs.map(({ id }) => new EnqueueUnconfirmedError([id], this.#timeoutMs, { cause: error }));
+          return jobs.map(
+            ({ id }) => new EnqueueUnconfirmedError([id], this.#timeoutMs, { cause: error }),
+          );
         }
         await pause(pauseMs);
       }

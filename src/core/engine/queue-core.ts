@@ -33,7 +33,9 @@ export class QueueCore {
   /** @throws ClosedError after a close */
   ensureOpen(): void {
     if (this.#closing) {
-      throw new ClosedError(`the queue ${JSON.stringify(this.options.name)} is closed: create a new Queue`);
+      throw new ClosedError(
+        `the queue ${JSON.stringify(this.options.name)} is closed: create a new Queue`,
+      );
     }
   }
 

@@ -49,7 +49,10 @@ export class Reaper implements Part {
   /** @param leaseEndsInMs until the queue's earliest lease ends, as Redis just said; undefined if there is none */
   noteLeaseEnd(leaseEndsInMs: number | undefined): void {
     const { visibilityTimeoutMs } = this.#options;
-    let waitMs = Math.min((leaseEndsInMs ?? visibilityTimeoutMs) + this.#jitterMs, visibilityTimeoutMs);
+    let waitMs = Math.min(
+      (leaseEndsInMs ?? visibilityTimeoutMs) + this.#jitterMs,
+      visibilityTimeoutMs,
+    );
     if (leaseEndsInMs === 0) {
       // Ended already, maybe long ago: hearing so again and again must not put the look off.
       waitMs = Math.min(waitMs, this.#dueAt - monotonicNow());
@@ -106,5 +109,7 @@ export class Reaper implements Part {
  * jobs that take their worker down. From the second on, the backoff holds a poisonous job off.
  */
 export function reapDelaysMs(backoff: Backoff): number[] {
-  return Array.from({ length: REAP_BACKOFF_STEPS }, (_, index) => (index === 0 ? 0 : backoff(index + 1)));
+  return Array.from({ length: REAP_BACKOFF_STEPS }, (_, index) =>
+    index === 0 ? 0 : backoff(index + 1),
+  );
 }

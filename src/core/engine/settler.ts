@@ -88,7 +88,7 @@ export class Settler implements Part {
    * @throws HoldfastError if it gives no answer while the lease holds
    */
   async resolve(lease: Lease, outcome: Outcome): Promise<SettleResult> {
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       try {
         const { result, isAmbiguous } = await this.#send(lease, outcome);
         // While the lease holds nobody else can have settled the job. So if an earlier copy of this

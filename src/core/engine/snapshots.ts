@@ -49,7 +49,11 @@ function readEnvelope<T>(
   try {
     const envelope = decodeEnvelope(stored);
     const { maxAttempts, headers } = envelope;
-    const head = { maxAttempts, headers: headers ?? {}, enqueuedAt: new Date(envelope.enqueuedAtMs) };
+    const head = {
+      maxAttempts,
+      headers: headers ?? {},
+      enqueuedAt: new Date(envelope.enqueuedAtMs),
+    };
     try {
       return { ...head, data: decodePayload(codec, envelope.payload) as T, damage: undefined };
     } catch (error) {

@@ -10,7 +10,12 @@ export function checkInteger(option: string, value: unknown, min: number, max: n
 }
 
 /** Whole milliseconds. Units stand in the names of options, so the message can name them. */
-export function checkDuration(option: string, value: unknown, min = 0, max = MAX_DURATION_MS): number {
+export function checkDuration(
+  option: string,
+  value: unknown,
+  min = 0,
+  max = MAX_DURATION_MS,
+): number {
   if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max) {
     throw new InvalidOptionError(option, value, `whole milliseconds from ${min} to ${max}`);
   }
@@ -33,8 +38,17 @@ export function checkFunction<T>(option: string, value: T): T {
 
 /** A non-empty string that UTF-8 can hold, of at most `maxBytes` bytes. */
 export function checkText(option: string, value: unknown, maxBytes: number): string {
-  if (typeof value !== "string" || value === "" || exceedsBytes(value, maxBytes) || !value.isWellFormed()) {
-    throw new InvalidOptionError(option, value, `a string of 1 to ${maxBytes} bytes of valid Unicode`);
+  if (
+    typeof value !== "string" ||
+    value === "" ||
+    exceedsBytes(value, maxBytes) ||
+    !value.isWellFormed()
+  ) {
+    throw new InvalidOptionError(
+      option,
+      value,
+      `a string of 1 to ${maxBytes} bytes of valid Unicode`,
+    );
   }
   return value;
 }
@@ -43,9 +57,17 @@ export function checkId(value: unknown): string {
   return checkText("id", value, MAX_ID_BYTES);
 }
 
-export function checkOneOf<T extends string>(option: string, value: unknown, allowed: readonly T[]): T {
+export function checkOneOf<T extends string>(
+  option: string,
+  value: unknown,
+  allowed: readonly T[],
+): T {
   if (!allowed.includes(value as T)) {
-    throw new InvalidOptionError(option, value, `one of ${allowed.map((item) => `"${item}"`).join(", ")}`);
+    throw new InvalidOptionError(
+      option,
+      value,
+      `one of ${allowed.map((item) => `"${item}"`).join(", ")}`,
+    );
   }
   return value as T;
 }
@@ -57,12 +79,18 @@ export function checkOptionNames(where: string, options: unknown, known: readonl
   }
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
-      throw new InvalidOptionError(`${where}.${name}`, (options as Record<string, unknown>)[name], `left out: the options are ${known.join(", ")}`);
+      throw new InvalidOptionError(
+        `${where}.${name}`,
+        (options as Record<string, unknown>)[name],
+        `left out: the options are ${known.join(", ")}`,
+      );
     }
   }
 }
 
 /** Whether the text is longer than `maxBytes` in UTF-8; a count only where the length leaves a doubt. */
 export function exceedsBytes(text: string, maxBytes: number): boolean {
-  return text.length > maxBytes || (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes);
+  return (
+    text.length > maxBytes || (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes)
+  );
 }

@@ -41,28 +41,27 @@ export function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
 }
 
 /** The promise's result, or a rejection with `timeoutError()` if it has none after `timeoutMs`. */
-export function withDeadline<T>(
+export async function withDeadline<T>(
   promise: Promise<T>,
   timeoutMs: number,
   timeoutError: () => Error,
 ): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = startTimer(timeoutMs, () => reject(timeoutError()));
-    promise.then(
-      (value) => {
-        timer.cancel();
-        resolve(value);
-      },
-      (error: unknown) => {
-        timer.cancel();
-        reject(error);
-      },
-    );
+  let timer: Timer | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = startTimer(timeoutMs, () => reject(timeoutError()));
   });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    timer?.cancel();
+  }
 }
 
 /** Whether the promise settled, either way, within `timeoutMs`. */
-export async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+export async function settlesWithin(
+  promise: Promise<unknown>,
+  timeoutMs: number,
+): Promise<boolean> {
   const late = new Error("late");
   return withDeadline(promise, timeoutMs, () => late).then(
     () => true,

@@ -37,13 +37,19 @@ export function encodePayload(codec: Codec, data: unknown, maxBytes: number): st
   try {
     payload = codec.encode(data);
   } catch (cause) {
-    throw new PayloadError(`the payload cannot be encoded: ${describeError(cause, 200)}`, { cause });
+    throw new PayloadError(`the payload cannot be encoded: ${describeError(cause, 200)}`, {
+      cause,
+    });
   }
   if (codec.binary ? !(payload instanceof Uint8Array) : typeof payload !== "string") {
     const expected = codec.binary ? "a Uint8Array" : "a string";
-    throw new PayloadError(`the codec's encode must return ${expected}, but returned ${typeof payload}`);
+    throw new PayloadError(
+      `the codec's encode must return ${expected}, but returned ${typeof payload}`,
+    );
   }
-  if (typeof payload === "string" ? exceedsBytes(payload, maxBytes) : payload.byteLength > maxBytes) {
+  if (
+    typeof payload === "string" ? exceedsBytes(payload, maxBytes) : payload.byteLength > maxBytes
+  ) {
     throw new PayloadError(
       `the payload has ${Buffer.byteLength(payload)} bytes, over maxPayloadBytes (${maxBytes}); ` +
         "store the body elsewhere and enqueue its address, or raise maxPayloadBytes",
@@ -57,7 +63,9 @@ export function decodePayload(codec: Codec, payload: string | Uint8Array): unkno
   try {
     return codec.binary ? codec.decode(payload as Uint8Array) : codec.decode(payload as string);
   } catch (cause) {
-    throw new PayloadError(`the payload cannot be decoded: ${describeError(cause, 200)}`, { cause });
+    throw new PayloadError(`the payload cannot be decoded: ${describeError(cause, 200)}`, {
+      cause,
+    });
   }
 }
 
@@ -69,7 +77,9 @@ export async function validatePayload<Input, Output>(
   const result = await schema["~standard"].validate(data);
   if (result.issues) {
     const issues = result.issues.slice(0, 5).map((issue) => {
-      const path = issue.path?.map((part) => String(typeof part === "object" ? part.key : part)).join(".");
+      const path = issue.path
+        ?.map((part) => String(typeof part === "object" ? part.key : part))
+        .join(".");
       return path ? `${path}: ${issue.message}` : issue.message;
     });
     throw new PayloadError(`the payload does not match the queue's schema: ${issues.join("; ")}`);

@@ -40,7 +40,8 @@ export function resolveEnqueueOptions(options: EnqueueOptions): ResolvedEnqueueO
   return {
     id: options.id === undefined ? newJobId() : checkId(options.id),
     due: resolveDue(options),
-    maxAttempts: options.maxAttempts === undefined ? undefined : checkMaxAttempts(options.maxAttempts),
+    maxAttempts:
+      options.maxAttempts === undefined ? undefined : checkMaxAttempts(options.maxAttempts),
     headers: options.headers === undefined ? undefined : checkHeaders(options.headers),
   };
 }
@@ -59,11 +60,19 @@ function resolveDue({ delayMs, runAt }: DueOptions): string {
     return delayMs === undefined ? "+0" : `+${checkDuration("delayMs", delayMs)}`;
   }
   if (delayMs !== undefined) {
-    throw new InvalidOptionError("delayMs", delayMs, "left out where runAt is given: a job has one due time");
+    throw new InvalidOptionError(
+      "delayMs",
+      delayMs,
+      "left out where runAt is given: a job has one due time",
+    );
   }
   const time = runAt instanceof Date ? runAt.getTime() : runAt;
   if (!Number.isSafeInteger(time) || time < 0 || time > limits.MAX_TIME_MS) {
-    throw new InvalidOptionError("runAt", runAt, `a valid Date, or whole milliseconds since 1970 up to ${limits.MAX_TIME_MS}`);
+    throw new InvalidOptionError(
+      "runAt",
+      runAt,
+      `a valid Date, or whole milliseconds since 1970 up to ${limits.MAX_TIME_MS}`,
+    );
   }
   return String(time);
 }
@@ -76,7 +85,11 @@ function checkHeaders(headers: Headers): Headers {
   let bytes = 0;
   for (const [name, value] of entries) {
     if (typeof value !== "string" || !value.isWellFormed() || !/^[\x21-\x7e]+$/.test(name)) {
-      throw new InvalidOptionError(`headers[${JSON.stringify(name)}]`, value, "a name of visible ASCII and a string of valid Unicode");
+      throw new InvalidOptionError(
+        `headers[${JSON.stringify(name)}]`,
+        value,
+        "a name of visible ASCII and a string of valid Unicode",
+      );
     }
     bytes += name.length + Buffer.byteLength(value);
   }

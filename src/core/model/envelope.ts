@@ -66,7 +66,8 @@ function parseOptions(text: string): HeadOptions {
     throw new PayloadError("the head of the stored envelope is damaged", { cause });
   }
   const { m: maxAttempts, h: headers } = options;
-  const hasGoodLimit = maxAttempts === undefined || (Number.isSafeInteger(maxAttempts) && maxAttempts > 0);
+  const hasGoodLimit =
+    maxAttempts === undefined || (Number.isSafeInteger(maxAttempts) && maxAttempts > 0);
   if (!hasGoodLimit || (headers !== undefined && !isHeaders(headers))) {
     throw new PayloadError("the head of the stored envelope is damaged");
   }

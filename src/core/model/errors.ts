@@ -58,7 +58,10 @@ export class QueueFullError extends HoldfastError {
   /** The ids that are not stored, where `enqueueMany` was refused. */
   readonly ids: readonly string[];
 
-  constructor(message: string, options?: HoldfastErrorOptions & { readonly ids?: readonly string[] }) {
+  constructor(
+    message: string,
+    options?: HoldfastErrorOptions & { readonly ids?: readonly string[] },
+  ) {
     super(message, options);
     this.ids = options?.ids ?? [];
   }
@@ -146,7 +149,7 @@ export class ClosedError extends HoldfastError {
 
 /** An error as one line of at most `maxLength` characters, for storage in `errors`. */
 export function describeError(error: unknown, maxLength: number): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(describeValue(error));
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : describeValue(error);
   return text.toWellFormed().slice(0, maxLength);
 }
 

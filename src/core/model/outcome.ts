@@ -19,7 +19,12 @@ export type Outcome =
 
 export const ACK: Outcome = Object.freeze({ kind: "ack" });
 /** Given back uncounted, to run elsewhere at once. */
-export const RELEASE: Outcome = Object.freeze({ kind: "retry", delayMs: 0, counts: false, error: "" });
+export const RELEASE: Outcome = Object.freeze({
+  kind: "retry",
+  delayMs: 0,
+  counts: false,
+  error: "",
+});
 
 /** The outcome of an attempt whose handler threw. */
 export function outcomeOfFailure(

@@ -100,7 +100,11 @@ function checkQueueName(name: unknown): string {
 function checkUnbraced(option: string, value: unknown, maxBytes: number): string {
   const text = checkText(option, value, maxBytes);
   if (/[{}]/.test(text)) {
-    throw new InvalidOptionError(option, value, "without { and }, which mark the hash tag of a key");
+    throw new InvalidOptionError(
+      option,
+      value,
+      "without { and }, which mark the hash tag of a key",
+    );
   }
   return text;
 }
@@ -110,10 +114,18 @@ function checkConnection(connection: Connection): Connection {
     const protocol = URL.canParse(connection) ? new URL(connection).protocol : "";
     if (protocol !== "redis:" && protocol !== "rediss:") {
       // The value is left out: a URL may hold a password.
-      throw new InvalidOptionError("connection", undefined, "a URL that starts with redis:// or rediss://");
+      throw new InvalidOptionError(
+        "connection",
+        undefined,
+        "a URL that starts with redis:// or rediss://",
+      );
     }
   } else if (typeof connection !== "object" || connection === null) {
-    throw new InvalidOptionError("connection", connection, "a URL, ioredis options, or an ioredis client");
+    throw new InvalidOptionError(
+      "connection",
+      connection,
+      "a URL, ioredis options, or an ioredis client",
+    );
   }
   return connection;
 }
@@ -121,7 +133,11 @@ function checkConnection(connection: Connection): Connection {
 function checkSchema(schema: unknown): StandardSchemaV1 {
   const candidate = schema as StandardSchemaV1 | null;
   if (typeof candidate?.["~standard"]?.validate !== "function") {
-    throw new InvalidOptionError("schema", schema, "a Standard Schema, an object with `~standard`.validate");
+    throw new InvalidOptionError(
+      "schema",
+      schema,
+      "a Standard Schema, an object with `~standard`.validate",
+    );
   }
   return candidate;
 }

@@ -48,7 +48,11 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
   return Object.freeze({
     concurrency: checkInteger("concurrency", options.concurrency ?? 10, 1, limits.MAX_CONCURRENCY),
     visibilityTimeoutMs: checkVisibilityTimeout(options.visibilityTimeoutMs),
-    pollIntervalMs: checkDuration("pollIntervalMs", options.pollIntervalMs ?? 5_000, limits.MIN_POLL_INTERVAL_MS),
+    pollIntervalMs: checkDuration(
+      "pollIntervalMs",
+      options.pollIntervalMs ?? 5_000,
+      limits.MIN_POLL_INTERVAL_MS,
+    ),
     prefetch: checkInteger("prefetch", options.prefetch ?? 0, 0, limits.MAX_CONCURRENCY),
     maxAttempts: checkMaxAttempts(options.maxAttempts ?? 10),
     backoff: checkFunction("backoff", options.backoff ?? exponential()),
@@ -82,7 +86,13 @@ export interface ResolvedClaimOptions {
 
 /** @throws InvalidOptionError naming the option, its value and what is allowed */
 export function resolveClaimOptions(options: ClaimOptions): ResolvedClaimOptions {
-  checkOptionNames("options", options, ["max", "visibilityTimeoutMs", "waitMs", "maxAttempts", "signal"]);
+  checkOptionNames("options", options, [
+    "max",
+    "visibilityTimeoutMs",
+    "waitMs",
+    "maxAttempts",
+    "signal",
+  ]);
   return {
     max: checkInteger("max", options.max ?? 1, 1, limits.CLAIM_BATCH_JOBS),
     visibilityTimeoutMs: checkVisibilityTimeout(options.visibilityTimeoutMs),

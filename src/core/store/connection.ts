@@ -1,7 +1,8 @@
 /** A client that carries a queue's scripts: opened here and closed here, or borrowed and left open. */
 import { Redis, type RedisOptions } from "ioredis";
 import { settlesWithin, withDeadline } from "../model/clock.ts";
-import { HoldfastError, RedisUnavailableError } from "../model/errors.ts";
+import type { HoldfastError } from "../model/errors.ts";
+import { RedisUnavailableError } from "../model/errors.ts";
 import { CALL_TIMEOUT_MS, CLOSE_FLUSH_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import { isRedisClient, type RedisClient } from "./client.ts";
@@ -16,7 +17,8 @@ const OWNED_CLIENT_OPTIONS = {
   maxRetriesPerRequest: 0,
   connectTimeout: CALL_TIMEOUT_MS,
   socketTimeout: CALL_TIMEOUT_MS,
-  retryStrategy: (times: number) => Math.min(50 * 2 ** (times - 1), 2_000) + Math.floor(Math.random() * 50),
+  retryStrategy: (times: number) =>
+    Math.min(50 * 2 ** (times - 1), 2_000) + Math.floor(Math.random() * 50),
   reconnectOnError: (error: Error) => (error.message.includes("READONLY") ? 1 : false),
 } satisfies RedisOptions;
 
@@ -70,7 +72,9 @@ export class Connection {
   }
 
   #noAnswer(timeoutMs: number): HoldfastError {
-    const reason = this.#lastError ? ` (last error of the connection: ${this.#lastError.message})` : "";
+    const reason = this.#lastError
+      ? ` (last error of the connection: ${this.#lastError.message})`
+      : "";
     return new RedisUnavailableError(`Redis did not answer within ${timeoutMs} ms${reason}`, {
       cause: this.#lastError,
     });

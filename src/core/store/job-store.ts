@@ -56,7 +56,12 @@ export class JobStore {
     await this.open();
     const args = { wakeChannel: this.wakeChannel, dataVersion: limits.DATA_VERSION };
     const list = jobs.flatMap<RedisArgument>((job) => [job.id, job.envelope, job.due]);
-    const reply = flatReply("enqueue", await this.#runner.run(scripts.enqueue, args, { list, timeoutMs }), 0, 2);
+    const reply = flatReply(
+      "enqueue",
+      await this.#runner.run(scripts.enqueue, args, { list, timeoutMs }),
+      0,
+      2,
+    );
     return readItems(reply, 0, 2, (at) => {
       const dueAtMs = Number(reply[at + 1]);
       return { isCreated: reply[at] === 1, dueAtMs: dueAtMs < 0 ? undefined : dueAtMs };
@@ -73,7 +78,12 @@ export class JobStore {
     };
     const options = { asBuffers: this.#asBuffers };
     const reply = flatReply("claim", await this.#runner.run(scripts.claim, args, options), 4, 4);
-    const [token, nowMs, lookInMs, leaseEndsInMs] = reply.map(Number) as [number, number, number, number];
+    const [token, nowMs, lookInMs, leaseEndsInMs] = reply.map(Number) as [
+      number,
+      number,
+      number,
+      number,
+    ];
     return {
       token,
       nowMs,
@@ -131,10 +141,17 @@ export class JobStore {
   }
 
   /** @param delaysMs waits after the first, second, … counted attempt; the last serves for all above */
-  async reap(delaysMs: readonly number[]): Promise<{ leaseEndsInMs: number | undefined; ids: string[] }> {
+  async reap(
+    delaysMs: readonly number[],
+  ): Promise<{ leaseEndsInMs: number | undefined; ids: string[] }> {
     await this.open();
     const args = { maxJobs: limits.REAP_BATCH_JOBS, wakeChannel: this.wakeChannel };
-    const reply = flatReply("reap", await this.#runner.run(scripts.reap, args, { list: delaysMs }), 1, 2);
+    const reply = flatReply(
+      "reap",
+      await this.#runner.run(scripts.reap, args, { list: delaysMs }),
+      1,
+      2,
+    );
     const leaseEndsInMs = Number(reply[0]);
     return {
       leaseEndsInMs: leaseEndsInMs < 0 ? undefined : leaseEndsInMs,
@@ -193,7 +210,12 @@ export class JobStore {
   async peek(ids: readonly string[]): Promise<PeekedJob[]> {
     await this.open();
     const options = { list: ids, asBuffers: this.#asBuffers };
-    const reply = flatReply("peek", await this.#runner.run(scripts.peek, { maxBytes: limits.REPLY_BYTES }, options), 0, 5);
+    const reply = flatReply(
+      "peek",
+      await this.#runner.run(scripts.peek, { maxBytes: limits.REPLY_BYTES }, options),
+      0,
+      5,
+    );
     return readItems(reply, 0, 5, (at) => ({
       state: text(reply[at]) as PeekedJob["state"],
       atMs: Number(reply[at + 1]),
@@ -211,7 +233,10 @@ export class JobStore {
   }): Promise<{ id: string; diedAtMs: number }[]> {
     await this.open();
     const reply = flatReply("list-dead", await this.#runner.run(scripts.listDead, page), 0, 2);
-    return readItems(reply, 0, 2, (at) => ({ id: text(reply[at]), diedAtMs: Number(reply[at + 1]) }));
+    return readItems(reply, 0, 2, (at) => ({
+      id: text(reply[at]),
+      diedAtMs: Number(reply[at + 1]),
+    }));
   }
 
   async verifyPage(
@@ -224,7 +249,10 @@ export class JobStore {
     return {
       cursor: text(reply[0]),
       entries: Number(reply[1]),
-      findings: readItems(reply, 2, 2, (at) => ({ kind: text(reply[at]), id: text(reply[at + 1]) })),
+      findings: readItems(reply, 2, 2, (at) => ({
+        kind: text(reply[at]),
+        id: text(reply[at + 1]),
+      })),
     };
   }
 
@@ -232,7 +260,9 @@ export class JobStore {
   async mend(ids: readonly string[], mends: boolean): Promise<string[]> {
     await this.open();
     const args = { mends: mends ? 1 : 0, maxLeases: limits.MEND_MAX_LEASES };
-    return flatReply("mend", await this.#runner.run(scripts.mend, args, { list: ids }), 0).map(text);
+    return flatReply("mend", await this.#runner.run(scripts.mend, args, { list: ids }), 0).map(
+      text,
+    );
   }
 
   async #check(): Promise<void> {
@@ -246,7 +276,7 @@ export class JobStore {
     }
     if (Number(version) > limits.DATA_VERSION) {
       throw new IncompatibleDataError(
-        `this queue's data has version ${text(version as Reply)}, but this release of holdfast knows ` +
+        `this queue's data has version ${text(version)}, but this release of holdfast knows ` +
           `versions up to ${limits.DATA_VERSION}: upgrade holdfast in this process`,
       );
     }

@@ -37,7 +37,10 @@ export function translateError(error: unknown): HoldfastError {
     );
   }
   if (message.includes("READONLY")) {
-    return new UnsafeRedisError("this Redis is a read-only replica: connect to the primary", options);
+    return new UnsafeRedisError(
+      "this Redis is a read-only replica: connect to the primary",
+      options,
+    );
   }
   if (REFUSED.test(message)) {
     return new RedisRefusedError(`Redis refused the call: ${message}`, options);

@@ -10,7 +10,11 @@ export class UnexpectedReplyError extends HoldfastError {
 export type Reply = string | number | Buffer | null;
 
 export function flatReply(script: string, reply: unknown, minLength: number, stride = 1): Reply[] {
-  if (!Array.isArray(reply) || reply.length < minLength || (reply.length - minLength) % stride !== 0) {
+  if (
+    !Array.isArray(reply) ||
+    reply.length < minLength ||
+    (reply.length - minLength) % stride !== 0
+  ) {
     throw new UnexpectedReplyError(
       `the script ${script} gave an answer of an unknown shape: is there a proxy that changes replies?`,
     );
@@ -19,7 +23,12 @@ export function flatReply(script: string, reply: unknown, minLength: number, str
 }
 
 /** Calls `read` with the position of each item of a flat list. */
-export function readItems<T>(reply: Reply[], first: number, stride: number, read: (at: number) => T): T[] {
+export function readItems<T>(
+  reply: Reply[],
+  first: number,
+  stride: number,
+  read: (at: number) => T,
+): T[] {
   const items: T[] = [];
   for (let at = first; at < reply.length; at += stride) {
     items.push(read(at));

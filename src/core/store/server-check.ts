@@ -4,7 +4,10 @@ import type { RedisClient } from "./client.ts";
 import { translateError } from "./redis-errors.ts";
 
 /** @throws UnsafeRedisError saying what to change */
-export async function checkServer(client: RedisClient, allowUnsafeEviction: boolean): Promise<void> {
+export async function checkServer(
+  client: RedisClient,
+  allowUnsafeEviction: boolean,
+): Promise<void> {
   const nodes = client.isCluster ? client.nodes("master") : [];
   for (const info of await Promise.all((nodes.length > 0 ? nodes : [client]).map(readInfo))) {
     if (info !== undefined) {
@@ -36,10 +39,15 @@ async function readInfo(client: RedisClient): Promise<Map<string, string> | unde
 function checkVersion(info: Map<string, string>): void {
   const valkey = info.get("valkey_version");
   const [product, version, floor] =
-    valkey === undefined ? ["Redis", info.get("redis_version"), [7, 0]] : ["Valkey", valkey, [7, 2]];
+    valkey === undefined
+      ? ["Redis", info.get("redis_version"), [7, 0]]
+      : ["Valkey", valkey, [7, 2]];
   const [major = 0, minor = 0] = (version ?? "").split(".").map(Number);
-  const [floorMajor = 0, floorMinor = 0] = floor as number[];
-  if (version !== undefined && (major < floorMajor || (major === floorMajor && minor < floorMinor))) {
+  const [floorMajor = 0, floorMinor = 0] = floor;
+  if (
+    version !== undefined &&
+    (major < floorMajor || (major === floorMajor && minor < floorMinor))
+  ) {
     throw new UnsafeRedisError(
       `this is ${product} ${version}, but holdfast needs Redis 7.0 or Valkey 7.2 or newer: upgrade the server`,
     );

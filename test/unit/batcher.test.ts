@@ -1,0 +1,86 @@
+import { describe, expect, test } from "vitest";
+import { Batcher } from "../../src/core/engine/batcher.ts";
+import { ClosedError, OverloadedError } from "../../src/core/model/errors.ts";
+
+/** A batcher whose batches come back when the test says so. */
+function manualBatcher({ maxItems = 100, maxBytes = 1_000_000, maxBatchesInFlight = 1 } = {}) {
+  const batches: { items: number[]; answer: () => void; fail: (error: Error) => void }[] = [];
+  const batcher = new Batcher<number, string>({
+    send: (items) =>
+      new Promise((resolve, reject) => {
+        batches.push({ items, answer: () => resolve(items.map(String)), fail: reject });
+      }),
+    maxItems,
+    maxBytes,
+    maxBatchesInFlight,
+  });
+  return { batcher, batches };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe("group commit", () => {
+  test("calls of one turn share a batch, later ones wait for it to come back", async () => {
+    const { batcher, batches } = manualBatcher();
+    const first = [batcher.add(1), batcher.add(2)];
+    await turn();
+    const second = [batcher.add(3), batcher.add(4)];
+    await turn();
+    expect(batches.map(({ items }) => items)).toEqual([[1, 2]]);
+    batches[0]!.answer();
+    expect(await Promise.all(first)).toEqual(["1", "2"]);
+    await turn();
+    expect(batches.map(({ items }) => items)).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    batches[1]!.answer();
+    expect(await Promise.all(second)).toEqual(["3", "4"]);
+  });
+
+  test("batches are bounded by items and by bytes, but for a single larger item", async () => {
+    const { batcher, batches } = manualBatcher({
+      maxItems: 3,
+      maxBytes: 100,
+      maxBatchesInFlight: 9,
+    });
+    const sizes = [10, 10, 10, 10, 95, 500, 10];
+    const calls = sizes.map((bytes, index) => batcher.add(index, bytes));
+    await turn();
+    expect(batches.map(({ items }) => items)).toEqual([[0, 1, 2], [3], [4], [5], [6]]);
+    for (const batch of batches) batch.answer();
+    await Promise.all(calls);
+  });
+
+  test("a failed batch rejects its own calls only", async () => {
+    const { batcher, batches } = manualBatcher({ maxItems: 1, maxBatchesInFlight: 2 });
+    const [first, second] = [batcher.add(1), batcher.add(2)];
+    await turn();
+    batches[0]!.fail(new Error("lost"));
+    batches[1]!.answer();
+    await expect(first).rejects.toThrow("lost");
+    expect(await second).toBe("2");
+  });
+});
+
+describe("bounds", () => {
+  test("bytes that wait are limited", async () => {
+    const { batcher, batches } = manualBatcher();
+    const first = batcher.add(1, 200 * 1024 * 1024);
+    await expect(batcher.add(2, 100 * 1024 * 1024)).rejects.toThrow(OverloadedError);
+    await turn();
+    batches[0]!.answer();
+    await first;
+  });
+
+  test("stop refuses new calls and waits for those made before", async () => {
+    const { batcher, batches } = manualBatcher();
+    const call = batcher.add(1);
+    const stopped = batcher.stop();
+    await expect(batcher.add(2)).rejects.toThrow(ClosedError);
+    await turn();
+    batches[0]!.answer();
+    await stopped;
+    expect(await call).toBe("1");
+  });
+});

@@ -1,0 +1,248 @@
+import { spawnSync } from "node:child_process";
+import { networkInterfaces } from "node:os";
+import type { ContainerRuntimeClient, StartedTestContainer } from "testcontainers";
+import { findFreePort } from "./free-port.ts";
+import { askServer, serveAllSlots, waitUntilAnswers } from "./probe.ts";
+import { atProcessEnd } from "./process-end.ts";
+import {
+  endsTheProcess,
+  isClusterMode,
+  portAttempts,
+  serverArguments,
+  startTimeoutMs,
+} from "./server.ts";
+import type { RedisServer, ServerOptions, ServerSignal } from "./server.ts";
+
+const defaultImage = "redis:8";
+/** An engine that is there answers in milliseconds. */
+const engineTimeoutMs = 10_000;
+/** Long enough for a slow line, short enough that a missing one does not look like a hang. */
+const pullTimeoutMs = 180_000;
+const endTimeoutMs = 15_000;
+const portTaken = /port is already allocated|address already in use/i;
+
+export interface ContainerServerOptions extends ServerOptions {
+  announce?: (line: string) => void;
+}
+
+export function testImage(): string {
+  return process.env["HOLDFAST_TEST_REDIS_IMAGE"] || defaultImage;
+}
+
+/** Starts a Redis in a container, with its port published on this machine's loopback. */
+export async function startContainerServer(
+  options: ContainerServerOptions = {},
+): Promise<RedisServer> {
+  const image = testImage();
+  const client = await openEngine();
+  const serverName = await provideImage(client, image, options.announce);
+  for (let attempt = 1; ; attempt += 1) {
+    const setup = { image, serverName, port: await findFreePort(), args: options.args ?? [] };
+    try {
+      return await startOnPort(client, setup);
+    } catch (error) {
+      if (!portTaken.test(String(error)) || attempt === portAttempts) {
+        throw error;
+      }
+    }
+  }
+}
+
+interface Setup {
+  image: string;
+  serverName: string;
+  port: number;
+  args: readonly string[];
+}
+
+type EngineContainer = ReturnType<ContainerRuntimeClient["container"]["getById"]>;
+
+async function openEngine(): Promise<ContainerRuntimeClient> {
+  // Loaded only here: it is large, and whoever has a Redis needs none of it.
+  const { getContainerRuntimeClient } = await import("testcontainers");
+  try {
+    return await within(engineTimeoutMs, getContainerRuntimeClient());
+  } catch (error) {
+    throw new Error("no container engine answers", { cause: error });
+  }
+}
+
+/** Makes sure that the image is here, and says which server it runs. */
+async function provideImage(
+  client: ContainerRuntimeClient,
+  image: string,
+  announce?: (line: string) => void,
+): Promise<string> {
+  const { ImageName } = await import("testcontainers");
+  const name = ImageName.fromString(image);
+  let failure: unknown;
+  if (!(await client.image.exists(name))) {
+    announce?.(`Redis: pulling the image ${image}, which is not here yet ...`);
+    try {
+      await within(pullTimeoutMs, client.image.pull(name));
+    } catch (error) {
+      failure = error;
+    }
+  }
+  // A pull that broke off is not always reported as an error, so look again.
+  if (!(await client.image.exists(name))) {
+    throw new Error(`the image ${image} is neither here nor can it be pulled`, { cause: failure });
+  }
+  const { Config } = await client.image.inspect(name);
+  return Config.Cmd?.[0] ?? "redis-server";
+}
+
+async function startOnPort(client: ContainerRuntimeClient, setup: Setup): Promise<RedisServer> {
+  const { GenericContainer, Wait } = await import("testcontainers");
+  const engineHost = reachableHost(client);
+  const { port } = setup;
+  let containerId: string | undefined;
+  let withdrawCleanUp = () => {};
+
+  class RedisContainer extends GenericContainer {
+    protected override async beforeContainerCreated(): Promise<void> {
+      const hostIp = engineHost === "127.0.0.1" ? { HostIp: engineHost } : {};
+      this.hostConfig.PortBindings = { [`${port}/tcp`]: [{ ...hostIp, HostPort: String(port) }] };
+    }
+
+    protected override async containerCreated(id: string): Promise<void> {
+      containerId = id;
+      withdrawCleanUp = atProcessEnd(() => removeSynchronously(id));
+    }
+  }
+
+  // Inside and outside it is the same port, which a cluster announces to its clients and which
+  // stays the same over a restart. Protected mode would refuse what comes through a published port.
+  const options = ["--protected-mode", "no", ...serverArguments(port, engineHost, setup.args)];
+  const container = new RedisContainer(setup.image)
+    .withCommand([setup.serverName, ...options])
+    .withExposedPorts({ container: port, host: port })
+    .withWaitStrategy(Wait.forLogMessage(/Ready to accept connections/))
+    .withStartupTimeout(startTimeoutMs)
+    // No helper container (Ryuk) to clean up: it needs an image of its own, which a machine without
+    // a registry lacks, and `stop` and the hook at the end of the process do the same.
+    .withAutoCleanup(false);
+  try {
+    const server = new ContainerServer(client, await container.start(), {
+      setup,
+      host: engineHost,
+      withdrawCleanUp,
+    });
+    await server.prepare();
+    return server;
+  } catch (error) {
+    if (containerId !== undefined) {
+      await remove(client.container.getById(containerId));
+    }
+    withdrawCleanUp();
+    throw error;
+  }
+}
+
+class ContainerServer implements RedisServer {
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly #setup: Setup;
+  readonly #container: EngineContainer;
+  readonly #withdrawCleanUp: () => void;
+  #pid = 0;
+  #version = "";
+
+  constructor(
+    client: ContainerRuntimeClient,
+    started: StartedTestContainer,
+    place: { setup: Setup; host: string; withdrawCleanUp: () => void },
+  ) {
+    this.#setup = place.setup;
+    this.#container = client.container.getById(started.getId());
+    this.#withdrawCleanUp = place.withdrawCleanUp;
+    this.host = place.host;
+    this.port = place.setup.port;
+    this.url = `redis://${this.host}:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+
+  get description(): string {
+    return `${this.#version} from the image ${this.#setup.image}, on ${this.host}:${this.port}`;
+  }
+
+  async prepare(): Promise<void> {
+    if (isClusterMode(this.#setup.args)) {
+      await serveAllSlots(this.url, startTimeoutMs);
+    }
+    this.#version = await askServer(this.url);
+    const { State } = await this.#container.inspect();
+    this.#pid = State.Pid;
+  }
+
+  async restart(): Promise<void> {
+    await this.kill("SIGTERM");
+    await this.#container.start();
+    await waitUntilAnswers(this.url, startTimeoutMs);
+    await this.prepare();
+  }
+
+  async kill(signal: ServerSignal = "SIGKILL"): Promise<void> {
+    const { State } = await this.#container.inspect();
+    if (!State.Running) {
+      return;
+    }
+    await this.#container.kill({ signal });
+    if (endsTheProcess(signal)) {
+      await this.#container.wait();
+    }
+  }
+
+  async stop(): Promise<void> {
+    await remove(this.#container);
+    this.#withdrawCleanUp();
+  }
+}
+
+/**
+ * The engine's published ports are on our loopback when it runs on this machine, also when both run
+ * inside the same container. Otherwise (a remote engine, or its socket mounted into a container)
+ * only the engine's own address reaches them.
+ */
+function reachableHost(client: ContainerRuntimeClient): string {
+  const engineHost = client.info.containerRuntime.host;
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const isHere = engineHost === "localhost" || own.some(({ address }) => address === engineHost);
+  return isHere ? "127.0.0.1" : engineHost;
+}
+
+async function remove(container: EngineContainer): Promise<void> {
+  try {
+    await container.remove({ force: true, v: true });
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode !== 404) {
+      throw error; // 404: it is gone already.
+    }
+  }
+}
+
+function removeSynchronously(containerId: string): void {
+  const script = `require("testcontainers").getContainerRuntimeClient()
+    .then((client) => client.container.getById(process.argv[1]).remove({ force: true, v: true }))`;
+  spawnSync(process.execPath, ["--eval", script, containerId], {
+    cwd: import.meta.dirname,
+    stdio: ["ignore", "ignore", "inherit"],
+    timeout: endTimeoutMs,
+  });
+}
+
+async function within<Result>(timeoutMs: number, work: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer after ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,50 @@
+/** What a started server offers, whether it runs as a process here or in a container. */
+export interface RedisServer {
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /** The server's process; a new one after each restart. In a container: as the engine sees it. */
+  readonly pid: number;
+  /** For people: what runs, where it came from, and its address. */
+  readonly description: string;
+  /** Ends the server for good and removes its data. May be called again. */
+  stop(): Promise<void>;
+  /** Resolves when the process is gone; after SIGSTOP and SIGCONT at once. */
+  kill(signal?: ServerSignal): Promise<void>;
+  /** Starts it again on the same port with the same data folder, after a clean end if it still runs. */
+  restart(): Promise<void>;
+}
+
+export type ServerSignal = "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT";
+
+export interface ServerOptions {
+  /** Added to the server's command line, for instance `["--appendonly", "yes"]`; the last one wins. */
+  args?: readonly string[];
+}
+
+/** A server that has not come up after this long will not. */
+export const startTimeoutMs = 30_000;
+
+/** Ports are picked at random, so a second clash in a row is already unlikely. */
+export const portAttempts = 5;
+
+export function endsTheProcess(signal: ServerSignal): boolean {
+  return signal === "SIGKILL" || signal === "SIGTERM";
+}
+
+export function isClusterMode(args: readonly string[]): boolean {
+  const index = args.lastIndexOf("--cluster-enabled");
+  return index !== -1 && args[index + 1] === "yes";
+}
+
+/** Nothing is written to disk unless the caller's arguments say so. */
+export function serverArguments(port: number, announcedHost: string, args: readonly string[]) {
+  const cluster = isClusterMode(args) ? ["--cluster-announce-ip", announcedHost] : [];
+  const defaults = ["--port", String(port), "--save", "", "--appendonly", "no"];
+  return [...defaults, ...cluster, ...args];
+}
+
+export function firstLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.split("\n", 1)[0] ?? "";
+}
