@@ -1,7 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { networkInterfaces } from "node:os";
 import type { ContainerRuntimeClient, StartedTestContainer } from "testcontainers";
-import { findFreePort } from "./free-port.ts";
+import { canListenOn, findFreePort } from "./free-port.ts";
 import { askServer, serveAllSlots, waitUntilAnswers } from "./probe.ts";
 import { atProcessEnd } from "./process-end.ts";
 import {
@@ -94,7 +93,7 @@ async function provideImage(
 
 async function startOnPort(client: ContainerRuntimeClient, setup: Setup): Promise<RedisServer> {
   const { GenericContainer, Wait } = await import("testcontainers");
-  const engineHost = reachableHost(client);
+  const engineHost = await reachableHost(client);
   const { port } = setup;
   let containerId: string | undefined;
   let withdrawCleanUp = () => {};
@@ -204,14 +203,12 @@ class ContainerServer implements RedisServer {
 }
 
 /**
- * The engine's published ports are on our loopback when it runs on this machine, also when both run
- * inside the same container. Otherwise (a remote engine, or its socket mounted into a container)
- * only the engine's own address reaches them.
+ * Where a published port is reached: on loopback, unless the engine runs on another machine. Listening
+ * on its address tells: only an address of this machine can be listened on.
  */
-function reachableHost(client: ContainerRuntimeClient): string {
+async function reachableHost(client: ContainerRuntimeClient): Promise<string> {
   const engineHost = client.info.containerRuntime.host;
-  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  const isHere = engineHost === "localhost" || own.some(({ address }) => address === engineHost);
+  const isHere = engineHost === "localhost" || (await canListenOn(engineHost));
   return isHere ? "127.0.0.1" : engineHost;
 }
 

@@ -21,10 +21,19 @@ export async function findFreePort(): Promise<number> {
   throw new Error(`No free port among ${attempts} between ${lowestPort} and ${highestPort}.`);
 }
 
-async function isFree(port: number): Promise<boolean> {
+function isFree(port: number): Promise<boolean> {
+  return canListen(port, "127.0.0.1");
+}
+
+/** Whether the address is one of this machine's, also of an interface that is down. */
+export function canListenOn(host: string): Promise<boolean> {
+  return canListen(0, host);
+}
+
+async function canListen(port: number, host: string): Promise<boolean> {
   const server = createServer();
   try {
-    server.listen(port, "127.0.0.1");
+    server.listen(port, host);
     await once(server, "listening");
   } catch (error) {
     if (isAddressError(error)) {
@@ -38,6 +47,6 @@ async function isFree(port: number): Promise<boolean> {
 }
 
 function isAddressError(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code;
-  return code === "EADDRINUSE" || code === "EACCES";
+  const { code } = error as NodeJS.ErrnoException;
+  return ["EADDRINUSE", "EADDRNOTAVAIL", "EACCES", "ENOTFOUND"].includes(code ?? "");
 }
