@@ -3,7 +3,11 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   resolve: {
-    alias: { holdfast: fileURLToPath(new URL("src/index.ts", import.meta.url)) },
+    alias: {
+      holdfast: fileURLToPath(new URL("src/index.ts", import.meta.url)),
+      // The other half of the peer range, for a smoke test.
+      ...(process.env["HOLDFAST_TEST_IOREDIS"] === "5" ? { ioredis: "ioredis5" } : {}),
+    },
   },
   test: {
     include: ["test/**/*.test.ts"],
