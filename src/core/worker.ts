@@ -193,18 +193,13 @@ export class Worker<T = unknown>
 
   async #close(timeoutMs: number): Promise<CloseSummary> {
     this.#state = "closing";
-    const deadline = monotonicNow() + timeoutMs;
-    const remainingMs = () => Math.max(0, deadline - monotonicNow());
     // First of all no more wake-ups and no more starts; a claim on the wire may still bring jobs, which
     // the executor then gives back at once.
     this.#waker.stop();
     this.#executor.stop();
     const claimerStopped = this.#claimer.stop();
     await settlesWithin(Promise.all([claimerStopped, this.#executor.idle()]), timeoutMs);
-    if (this.#executor.held > 0) {
-      await settlesWithin(this.#executor.idle(), remainingMs());
-      this.#executor.releaseRunning();
-    }
+    this.#executor.releaseRunning();
     await settlesWithin(
       Promise.all([claimerStopped, this.#executor.idle(), this.#settler.idle()]),
       CLOSE_FLUSH_MS,

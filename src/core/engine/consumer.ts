@@ -87,6 +87,10 @@ export class Consumer implements Part {
       }
       const dueInMs = Math.min(reply.lookInMs ?? 0, reply.leaseEndsInMs || POLL_INTERVAL_MS);
       await this.#sleep(Math.min(dueInMs, deadline - monotonicNow()), options.signal);
+      if (this.#isOver(options)) {
+        this.#unregister();
+        return [];
+      }
     }
   }
 

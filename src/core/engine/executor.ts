@@ -38,8 +38,20 @@ export interface ExecutorOptions {
   readonly onEnd: (end: DeliveryEnd) => void;
 }
 
-/** One delivery in hand; it is its handler's context as well. */
-class Delivery implements HandlerContext {
+class SignalContext implements HandlerContext {
+  readonly #lease: Lease;
+
+  constructor(lease: Lease) {
+    this.#lease = lease;
+  }
+
+  get signal(): AbortSignal {
+    return this.#lease.signal;
+  }
+}
+
+/** One delivery in hand. */
+class Delivery {
   readonly claimed: ClaimedJob;
   readonly lease: Lease;
   job: Job<unknown> | undefined;
@@ -51,10 +63,6 @@ class Delivery implements HandlerContext {
   constructor(claimed: ClaimedJob, lease: Lease) {
     this.claimed = claimed;
     this.lease = lease;
-  }
-
-  get signal(): AbortSignal {
-    return this.lease.signal;
   }
 }
 
@@ -185,7 +193,7 @@ export class Executor implements Part {
               delivery.lease.abort(error);
               fail(error);
             });
-      this.#invoke(job, delivery).then(() => decide(ACK), fail);
+      this.#invoke(job, new SignalContext(delivery.lease)).then(() => decide(ACK), fail);
     });
   }
 
