@@ -197,19 +197,22 @@ export class Worker<T = unknown>
     // the executor then gives back at once.
     this.#waker.stop();
     this.#executor.stop();
-    const claimerStopped = this.#claimer.stop();
-    await settlesWithin(Promise.all([claimerStopped, this.#executor.idle()]), timeoutMs);
+    // The watch is handed over before the handlers end: others must not wait for them.
+    const hasLeft = this.#claimer.stop().then(() => this.#leave());
+    await settlesWithin(Promise.all([hasLeft, this.#executor.idle()]), timeoutMs);
     this.#executor.releaseRunning();
+
+    const flushEndsAt = monotonicNow() + CLOSE_FLUSH_MS;
     await settlesWithin(
-      Promise.all([claimerStopped, this.#executor.idle(), this.#settler.idle()]),
+      Promise.all([hasLeft, this.#executor.idle(), this.#settler.idle()]),
       CLOSE_FLUSH_MS,
     );
     const abandoned = this.#closed.abandoned + this.#settler.unsettled;
     const { finished, released } = this.#closed;
     this.#keeper.stop();
     await settlesWithin(
-      Promise.all([this.#settler.stop(), this.#reaper.stop(), this.#leave()]),
-      CLOSE_FLUSH_MS,
+      Promise.all([this.#settler.stop(), this.#reaper.stop()]),
+      flushEndsAt - monotonicNow(),
     );
     this.#state = "closed";
     return { finished, released, abandoned };
@@ -275,7 +278,7 @@ export class Worker<T = unknown>
   }
 
   #reportError(error: unknown): void {
-    if (error instanceof ClosedError) {
+    if (error instanceof ClosedError || this.#state === "closed") {
       return; // a call that close overtook
     }
     this.#reporter.report(

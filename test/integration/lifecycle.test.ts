@@ -20,6 +20,7 @@ import { ClosedError, Queue, Worker, WorkerClosingError } from "../../src/index.
 import { collector, gate, testQueue } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { testRedisUrl, uniqueName } from "../helpers/redis.ts";
+import { waitFor } from "../helpers/wait-for.ts";
 
 failOnLeaks();
 
@@ -183,6 +184,57 @@ describe("a worker", () => {
     const [delivery] = await queue.claim();
     expect(delivery!.attempt).toBe(1);
     never.resolve();
+  });
+
+  test("releases a job whose payload is still being validated, and never runs it", async () => {
+    const { queue, another } = testQueue<string>();
+    await queue.enqueue("x");
+    const validating = gate();
+    const valid = gate<{ value: string }>();
+    const schema = {
+      "~standard": {
+        version: 1 as const,
+        vendor: "test",
+        validate: () => {
+          validating.resolve();
+          return valid.promise;
+        },
+      },
+    };
+    let runs = 0;
+    const closing = new Worker(another({ schema }), () => void (runs += 1));
+    await closing.start();
+    await validating.promise;
+    expect(await closing.close({ timeoutMs: 0 })).toMatchObject({ released: 1, abandoned: 0 });
+    valid.resolve({ value: "x" });
+    expect(await queue.claim()).toHaveLength(1);
+    expect(runs).toBe(0);
+  });
+
+  test("hands its watch over before its handlers end", async () => {
+    const { queue, another, redis, keys } = testQueue<string>();
+    const go = gate();
+    const started = gate();
+    const patient = { pollIntervalMs: 600_000 };
+    const closing = new Worker(
+      queue,
+      (job) => (job.data === "long" ? (started.resolve(), go.promise) : undefined),
+      patient,
+    );
+    await closing.start();
+    await queue.enqueue("long");
+    await started.promise;
+    const { dueAt } = await queue.enqueue("later", { delayMs: 300_000 });
+    const lookOf = (id: string) => redis.zscore(keys.waiting, id);
+    await waitFor(async () => (await lookOf(closing.id)) === String(dueAt!.getTime()));
+    const other = new Worker(another(), nothing, patient);
+    await other.start();
+    await waitFor(async () => (await lookOf(other.id)) !== null);
+    const closed = closing.close();
+    await waitFor(async () => (await lookOf(other.id)) === String(dueAt!.getTime()));
+    go.resolve();
+    expect(await closed).toMatchObject({ finished: 1 });
+    await other.close();
   });
 
   test("takes its name out of Redis", async () => {

@@ -122,9 +122,13 @@ export class Executor implements Part {
     const reason = new WorkerClosingError(
       "the worker closes and its time for running handlers is up",
     );
-    for (const { lease, decide } of this.#deliveries) {
-      lease.abort(reason);
-      decide?.(RELEASE);
+    for (const delivery of this.#deliveries) {
+      delivery.lease.abort(reason);
+      if (delivery.decide) {
+        delivery.decide(RELEASE);
+      } else {
+        this.#finish(delivery, RELEASE); // its payload is still being validated
+      }
     }
   }
 
@@ -151,6 +155,9 @@ export class Executor implements Part {
   };
 
   #handle(delivery: Delivery, opened: OpenedDelivery): Promise<void> | void {
+    if (!this.#deliveries.has(delivery)) {
+      return; // given back while its payload was validated
+    }
     if ("kind" in opened) {
       this.#finish(delivery, opened);
       return;

@@ -1,0 +1,61 @@
+// @ts-check
+/** What a worker or producer process of the bench has in common: its settings, requests, clocks. */
+
+/** @type {{ url: string, prefix: string, queue: string, [name: string]: any }} */
+export const settings = JSON.parse(process.argv[2] ?? "{}");
+
+/** The queue's options, from the settings. */
+export const queueOptions = {
+  connection: settings.connectionName
+    ? `${settings.url}?connectionName=${settings.connectionName}`
+    : settings.url,
+  prefix: settings.prefix,
+};
+
+/**
+ * Answers the parent's requests by name, and ends with the parent.
+ *
+ * @param {Record<string, (argument: any) => unknown>} answers
+ */
+export function serve(answers) {
+  process.on("disconnect", () => process.exit());
+  process.on("message", (/** @type {any} */ { request, number, argument }) => {
+    Promise.resolve()
+      .then(() => answers[request]?.(argument))
+      .then(
+        (value) => process.send?.({ request: number, value }),
+        (error) => process.send?.({ request: number, error: String(error?.stack ?? error) }),
+      );
+  });
+}
+
+/** Milliseconds on the machine's monotonic clock, which all its processes share. */
+export function sharedNowMs() {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+/**
+ * Milliseconds since 1970 with a fraction. `Date.now()` and Redis's TIME read the same clock, but the
+ * former cuts the fraction off; so the offset is taken where it ticks over.
+ */
+export function fractionalWallClock() {
+  let offset = Number.NEGATIVE_INFINITY;
+  for (const end = performance.now() + 20; performance.now() < end;) {
+    offset = Math.max(offset, Date.now() - performance.now());
+  }
+  return () => offset + performance.now();
+}
+
+/**
+ * How long something took, and how much processor time of this process.
+ *
+ * @param {() => Promise<unknown>} work
+ */
+export async function measure(work) {
+  const cpuBefore = process.cpuUsage();
+  const startedAt = performance.now();
+  await work();
+  const elapsedMs = performance.now() - startedAt;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { elapsedMs, cpuMicroseconds: user + system };
+}

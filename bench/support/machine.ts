@@ -1,0 +1,48 @@
+/** What a figure depends on beside the code: the machine, the versions, the commit. */
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { BenchServer } from "./bench-server.ts";
+
+const root = join(import.meta.dirname, "../..");
+const gitTimeoutMs = 10_000;
+const run = promisify(execFile);
+
+export type MachineFacts = Readonly<Record<string, string | number>>;
+
+export async function machineFacts(server: BenchServer): Promise<MachineFacts> {
+  const info = await server.info("server", "persistence");
+  const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
+    version: string;
+  };
+  const valkeyVersion = info.get("valkey_version");
+  return {
+    cpuModel: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    memoryMib: Math.round(totalmem() / 1024 ** 2),
+    system: `${platform()} ${release()} ${arch()}`,
+    loadAverageAtStart: Number(loadavg()[0]?.toFixed(2)),
+    nodeVersion: process.version,
+    serverVersion: valkeyVersion ? `valkey ${valkeyVersion}` : `redis ${info.get("redis_version")}`,
+    serverAppendOnly: info.get("aof_enabled") === "1" ? "yes" : "no",
+    holdfastVersion: manifest.version,
+    commit: await commit(),
+  };
+}
+
+/** The short commit, or "working-tree" where the files differ from it. */
+async function commit(): Promise<string> {
+  try {
+    const changes = await git("status", "--porcelain", "--", ".", ":!bench/results");
+    return changes === "" ? await git("rev-parse", "--short", "HEAD") : "working-tree";
+  } catch {
+    return "working-tree"; // No git, or no checkout: an unpacked archive, say.
+  }
+}
+
+async function git(...args: string[]): Promise<string> {
+  const { stdout } = await run("git", args, { cwd: root, timeout: gitTimeoutMs });
+  return stdout.trim();
+}
