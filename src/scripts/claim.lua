@@ -6,7 +6,7 @@
 --   due time in ms, counted attempts so far.
 -- A repeated request answers with the same jobs under the same token, as far as they are still held.
 --   A request older than the worker's last one claims nothing: { -1 }.
--- uses: time, lease, envelope, wake
+-- uses: time, lease, envelope, last-claim, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -29,19 +29,23 @@ local paused, token = meta[1], (tonumber(meta[2] or 0) or 0) + 1
 local first_lease = redis.call("ZRANGE", processing_key, 0, 0, "WITHSCORES")
 local lease_end = tonumber(first_lease[2])
 local last_claim = redis.call("HGET", claims_key, worker_id)
-last_claim = last_claim and cmsgpack.unpack(last_claim) or { 0, 0, 0, {} }
-local is_repeat = last_claim[1] == request and #last_claim[4] > 0
-if last_claim[1] > request then
+local last_request, last_token, was_full, last_taken = 0, 0, false, {}
+if last_claim then
+  last_request, last_token, was_full, last_taken = unpack_claim(last_claim)
+end
+local is_repeat = last_request == request and #last_taken > 0
+if last_request > request then
   return { -1 }
 end
 
 local taken = {} -- id, due time, id, due time, ...
 if is_repeat then
-  token = last_claim[3]
-  for at = 1, #last_claim[4], 2 do
-    local id = last_claim[4][at]
+  token = last_token
+  redis.call("ZCARD", delayed_key) -- checks the type: nothing may fail after the first write
+  for at = 1, #last_taken, 2 do
+    local id = last_taken[at]
     if redis.call("ZSCORE", processing_key, lease_of(id, token)) then
-      taken[#taken + 1], taken[#taken + 2] = id, last_claim[4][at + 1]
+      taken[#taken + 1], taken[#taken + 2] = id, last_taken[at + 1]
     end
   end
 elseif not paused then
@@ -55,6 +59,9 @@ end
 local envelopes = #ids > 0 and read_envelopes(jobs_key, ids, max_bytes) or {}
 local attempts = #ids > 0 and redis.call("HLEN", attempts_key) > 0 and redis.call("HMGET", attempts_key, unpack(ids))
 local is_full = #envelopes == max_jobs or #envelopes < #ids
+if is_repeat then
+  is_full = was_full
+end
 
 local reply = { token, now, -1, -1 }
 local leases, remembered = {}, {}
@@ -79,7 +86,7 @@ if not is_repeat then
     redis.call("HSET", meta_key, "token", token)
     lease_end = math.min(lease_end or math.huge, now + visibility_timeout_ms)
   end
-  redis.call("HSET", claims_key, worker_id, cmsgpack.pack({ request, now, token, remembered }))
+  redis.call("HSET", claims_key, worker_id, pack_claim(now, request, token, is_full, remembered))
 end
 if lease_end then
   reply[4] = math.max(0, lease_end - now)
@@ -96,13 +103,26 @@ if is_full or poll_interval_ms == 0 then
   return reply
 end
 
--- One sentry looks when the head is due. Whoever finds the head watched sleeps a whole interval.
+-- One sentry looks when the head is due, and a deputy a second later, in case the sentry is gone by
+-- then. Whoever finds both there sleeps a whole interval.
 local interval_end = now + poll_interval_ms
 local next_look = math.min(head_due or interval_end, interval_end)
-local _, others_look = earliest_look(waiting_key, now)
-if others_look and others_look <= next_look then
-  next_look = interval_end
+local looks = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 2, "WITHSCORES")
+if looks[2] and tonumber(looks[2]) <= next_look then
+  local deputy_look = math.min(next_look + 1000, interval_end)
+  next_look = looks[4] and tonumber(looks[4]) <= deputy_look and interval_end or deputy_look
 end
 redis.call("ZADD", waiting_key, next_look, worker_id)
 reply[3] = math.max(0, next_look - now)
+
+-- What dead workers left behind goes little by little: their entries in `waiting`, and the claims of
+-- those not heard of for an hour, one looked at a call, by chance.
+if is_repeat then
+  return reply
+end
+redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
+local found = redis.call("HRANDFIELD", claims_key, 1, "WITHVALUES")
+if found[1] and claimed_at(found[2]) < now - 3600000 then
+  redis.call("HDEL", claims_key, found[1])
+end
 return reply

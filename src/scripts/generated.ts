@@ -218,7 +218,7 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "816b46d2b9aabc138b32ad545735f29c32ba010b",
+  sha1: "e2f9fcb7e21766c23d5393a22134f5dd65d1843e",
   keys: ["delayed", "processing", "jobs", "attempts", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
@@ -269,8 +269,22 @@ local function read_envelopes(jobs_key, ids, max_bytes)
   end
   return envelopes
 end
+-- A worker's entry in \`claims\`: when it claimed, in ms, then the claim itself, packed.
+local function pack_claim(now, request, token, was_full, taken)
+  return string.format("%.0f:", now) .. cmsgpack.pack({ request, token, was_full, taken })
+end
+
+-- Returns request, token, whether the worker was full, and what it took: id, due time, id, due time, ...
+local function unpack_claim(entry)
+  return unpack(cmsgpack.unpack(string.match(entry, "^%d+:(.*)$")))
+end
+
+-- 0 for what is no entry of ours.
+local function claimed_at(entry)
+  return tonumber(string.match(entry, "^(%d+):") or 0)
+end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
--- stalled worker and counts for nothing.
+-- stalled worker and counts for nothing. Whoever wakes drops it.
 local function earliest_look(waiting_key, now)
   local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
   return entry[1], tonumber(entry[2])
@@ -283,6 +297,7 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
+  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
@@ -304,7 +319,7 @@ end
 --   due time in ms, counted attempts so far.
 -- A repeated request answers with the same jobs under the same token, as far as they are still held.
 --   A request older than the worker's last one claims nothing: { -1 }.
--- uses: time, lease, envelope, wake
+-- uses: time, lease, envelope, last-claim, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -327,19 +342,23 @@ local paused, token = meta[1], (tonumber(meta[2] or 0) or 0) + 1
 local first_lease = redis.call("ZRANGE", processing_key, 0, 0, "WITHSCORES")
 local lease_end = tonumber(first_lease[2])
 local last_claim = redis.call("HGET", claims_key, worker_id)
-last_claim = last_claim and cmsgpack.unpack(last_claim) or { 0, 0, 0, {} }
-local is_repeat = last_claim[1] == request and #last_claim[4] > 0
-if last_claim[1] > request then
+local last_request, last_token, was_full, last_taken = 0, 0, false, {}
+if last_claim then
+  last_request, last_token, was_full, last_taken = unpack_claim(last_claim)
+end
+local is_repeat = last_request == request and #last_taken > 0
+if last_request > request then
   return { -1 }
 end
 
 local taken = {} -- id, due time, id, due time, ...
 if is_repeat then
-  token = last_claim[3]
-  for at = 1, #last_claim[4], 2 do
-    local id = last_claim[4][at]
+  token = last_token
+  redis.call("ZCARD", delayed_key) -- checks the type: nothing may fail after the first write
+  for at = 1, #last_taken, 2 do
+    local id = last_taken[at]
     if redis.call("ZSCORE", processing_key, lease_of(id, token)) then
-      taken[#taken + 1], taken[#taken + 2] = id, last_claim[4][at + 1]
+      taken[#taken + 1], taken[#taken + 2] = id, last_taken[at + 1]
     end
   end
 elseif not paused then
@@ -353,6 +372,9 @@ end
 local envelopes = #ids > 0 and read_envelopes(jobs_key, ids, max_bytes) or {}
 local attempts = #ids > 0 and redis.call("HLEN", attempts_key) > 0 and redis.call("HMGET", attempts_key, unpack(ids))
 local is_full = #envelopes == max_jobs or #envelopes < #ids
+if is_repeat then
+  is_full = was_full
+end
 
 local reply = { token, now, -1, -1 }
 local leases, remembered = {}, {}
@@ -377,7 +399,7 @@ if not is_repeat then
     redis.call("HSET", meta_key, "token", token)
     lease_end = math.min(lease_end or math.huge, now + visibility_timeout_ms)
   end
-  redis.call("HSET", claims_key, worker_id, cmsgpack.pack({ request, now, token, remembered }))
+  redis.call("HSET", claims_key, worker_id, pack_claim(now, request, token, is_full, remembered))
 end
 if lease_end then
   reply[4] = math.max(0, lease_end - now)
@@ -394,21 +416,34 @@ if is_full or poll_interval_ms == 0 then
   return reply
 end
 
--- One sentry looks when the head is due. Whoever finds the head watched sleeps a whole interval.
+-- One sentry looks when the head is due, and a deputy a second later, in case the sentry is gone by
+-- then. Whoever finds both there sleeps a whole interval.
 local interval_end = now + poll_interval_ms
 local next_look = math.min(head_due or interval_end, interval_end)
-local _, others_look = earliest_look(waiting_key, now)
-if others_look and others_look <= next_look then
-  next_look = interval_end
+local looks = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 2, "WITHSCORES")
+if looks[2] and tonumber(looks[2]) <= next_look then
+  local deputy_look = math.min(next_look + 1000, interval_end)
+  next_look = looks[4] and tonumber(looks[4]) <= deputy_look and interval_end or deputy_look
 end
 redis.call("ZADD", waiting_key, next_look, worker_id)
 reply[3] = math.max(0, next_look - now)
+
+-- What dead workers left behind goes little by little: their entries in \`waiting\`, and the claims of
+-- those not heard of for an hour, one looked at a call, by chance.
+if is_repeat then
+  return reply
+end
+redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
+local found = redis.call("HRANDFIELD", claims_key, 1, "WITHVALUES")
+if found[1] and claimed_at(found[2]) < now - 3600000 then
+  redis.call("HDEL", claims_key, found[1])
+end
 return reply`,
 } as const satisfies ScriptDefinition;
 
 export const enqueue = {
   name: "enqueue",
-  sha1: "921ff5d995a99e030e5e2bba71875f5577313e0d",
+  sha1: "8e3e79fa9db229d3994009d3848bc2cf8f5464a4",
   keys: ["delayed", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "dataVersion"],
   listFields: ["id", "envelope", "due"],
@@ -423,7 +458,7 @@ local function total(meta_key, field)
   return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
--- stalled worker and counts for nothing.
+-- stalled worker and counts for nothing. Whoever wakes drops it.
 local function earliest_look(waiting_key, now)
   local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
   return entry[1], tonumber(entry[2])
@@ -436,6 +471,7 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
+  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
@@ -578,7 +614,7 @@ return reply`,
 
 export const leave = {
   name: "leave",
-  sha1: "ddd2a6ecdba57bd1dcbf2965dd72bff96c168316",
+  sha1: "5695d1f32b5ac3200bf243eb06a2be3d4e01055b",
   keys: ["delayed", "claims", "waiting", "meta"],
   args: ["workerId", "wakeChannel"],
   listFields: [],
@@ -589,7 +625,7 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
--- stalled worker and counts for nothing.
+-- stalled worker and counts for nothing. Whoever wakes drops it.
 local function earliest_look(waiting_key, now)
   local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
   return entry[1], tonumber(entry[2])
@@ -602,6 +638,7 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
+  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
@@ -795,7 +832,7 @@ return reply`,
 
 export const nack = {
   name: "nack",
-  sha1: "4f3a1d3b2c84bfaa9ffd2331a695581a96a24ccc",
+  sha1: "0c1253c9ac37c1b5ffe83865cbd8c413ef67ff6f",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id", "token", "delayMs", "counts", "error"],
@@ -833,7 +870,7 @@ local function total(meta_key, field)
   return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
--- stalled worker and counts for nothing.
+-- stalled worker and counts for nothing. Whoever wakes drops it.
 local function earliest_look(waiting_key, now)
   local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
   return entry[1], tonumber(entry[2])
@@ -846,6 +883,7 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
+  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
@@ -1095,8 +1133,8 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "0d206a06a0e9183a50e7773d95720e72d43372f7",
-  keys: ["delayed", "processing", "jobs", "attempts", "errors", "claims", "waiting", "meta"],
+  sha1: "331ab4bcf1b02fe3784a9f5f869d11587793d95e",
+  keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
   source: `-- holdfast: reap
@@ -1133,7 +1171,7 @@ local function total(meta_key, field)
   return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
--- stalled worker and counts for nothing.
+-- stalled worker and counts for nothing. Whoever wakes drops it.
 local function earliest_look(waiting_key, now)
   local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
   return entry[1], tonumber(entry[2])
@@ -1146,6 +1184,7 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
+  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
@@ -1160,7 +1199,8 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   end
 end
 -- reap: expired leases -> \`delayed\`, oldest first, at most max_jobs. Counts an attempt for each.
--- Also drops the claims of workers not heard of for an hour: two entries looked at a call, by chance.
+-- The job is due at once, unless its attempt before ended in an expired lease as well: then it may be
+-- the job that takes its workers down, and waits its backoff.
 --
 -- Reply: ms until the next lease ends (0: more have ended already, -1: there is none), then two values
 --   a job: id, counted attempts. A repeat finds those leases gone.
@@ -1170,27 +1210,19 @@ local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
 local attempts_key = KEYS[4]
 local errors_key = KEYS[5]
-local claims_key = KEYS[6]
-local waiting_key = KEYS[7]
-local meta_key = KEYS[8]
+local waiting_key = KEYS[6]
+local meta_key = KEYS[7]
 local max_jobs = tonumber(ARGV[1])
 local wake_channel = ARGV[2]
 local list, list_from = ARGV, 3 -- each: delay_ms (by counted attempts; the last serves for all above)
 
+local lease_expired = "lease expired: its worker stopped extending it"
 local now = now_ms()
 local expired_total = total(meta_key, "expired")
 redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
 redis.call("ZCARD", waiting_key)
 redis.call("HLEN", errors_key)
 redis.call("HLEN", attempts_key)
-local silent_workers = {}
-local claims = redis.call("HRANDFIELD", claims_key, 2, "WITHVALUES")
-for at = 1, #claims, 2 do
-  if cmsgpack.unpack(claims[at + 1])[2] < now - 3600000 then
-    silent_workers[#silent_workers + 1] = claims[at]
-  end
-end
-
 local expired = redis.call("ZRANGE", processing_key, "-inf", now, "BYSCORE", "LIMIT", 0, max_jobs)
 local next_end = tonumber(redis.call("ZRANGE", processing_key, #expired, #expired, "WITHSCORES")[2])
 local reply = { next_end and math.max(0, next_end - now) or -1 }
@@ -1200,18 +1232,16 @@ for _, lease in ipairs(expired) do
   local id = split_lease(lease)
   if id and redis.call("HEXISTS", jobs_key, id) == 1 then -- a lease without a job only goes
     local count = (redis.call("HGET", attempts_key, id) or 0) + 1
-    local due = now + tonumber(list[math.min(list_from + count - 1, #list)])
+    local is_second_in_a_row = redis.call("HGET", errors_key, id) == lease_expired
+    local due = now + (is_second_in_a_row and tonumber(list[math.min(list_from + count - 1, #list)]) or 0)
     earliest_due = math.min(earliest_due, due)
     scores[#scores + 1], scores[#scores + 2] = due, id
     attempts[#attempts + 1], attempts[#attempts + 2] = id, count
-    errors[#errors + 1], errors[#errors + 2] = id, "lease expired: its worker stopped extending it"
+    errors[#errors + 1], errors[#errors + 2] = id, lease_expired
     reply[#reply + 1], reply[#reply + 2] = id, count
   end
 end
 
-if #silent_workers > 0 then
-  redis.call("HDEL", claims_key, unpack(silent_workers))
-end
 if #expired > 0 then
   redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)
 end
@@ -1227,7 +1257,7 @@ return reply`,
 
 export const redrive = {
   name: "redrive",
-  sha1: "1f8a5f4a635a2d558488f2b21a32fc73586c010e",
+  sha1: "b0509a36e21c8526586900f1a813b337a12ae7b5",
   keys: ["delayed", "dead", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id"],
@@ -1242,7 +1272,7 @@ local function total(meta_key, field)
   return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
--- stalled worker and counts for nothing.
+-- stalled worker and counts for nothing. Whoever wakes drops it.
 local function earliest_look(waiting_key, now)
   local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
   return entry[1], tonumber(entry[2])
@@ -1255,6 +1285,7 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
+  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
@@ -1318,7 +1349,7 @@ return reply`,
 
 export const reschedule = {
   name: "reschedule",
-  sha1: "64bec19916f9552385a94748078d8455a0842f80",
+  sha1: "f4df75cb0d64751c7b9d096233ca0915bd98343d",
   keys: ["delayed", "dead", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "id", "dueText"],
   listFields: [],
@@ -1336,7 +1367,7 @@ local function place_beside_delayed(jobs_key, dead_key, id)
   return redis.call("ZSCORE", dead_key, id) and "dead" or "processing"
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
--- stalled worker and counts for nothing.
+-- stalled worker and counts for nothing. Whoever wakes drops it.
 local function earliest_look(waiting_key, now)
   local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
   return entry[1], tonumber(entry[2])
@@ -1349,6 +1380,7 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
+  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
@@ -1395,7 +1427,7 @@ return { "rescheduled", due }`,
 
 export const resume = {
   name: "resume",
-  sha1: "d54d8c8773f3228c4c4595cab3bb42d59591d4f1",
+  sha1: "aea107a1fd635248881224f23d4a35491cb8a71c",
   keys: ["delayed", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: [],
@@ -1406,7 +1438,7 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
--- stalled worker and counts for nothing.
+-- stalled worker and counts for nothing. Whoever wakes drops it.
 local function earliest_look(waiting_key, now)
   local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
   return entry[1], tonumber(entry[2])
@@ -1419,6 +1451,7 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
+  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then

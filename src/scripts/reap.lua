@@ -1,5 +1,6 @@
 -- reap: expired leases -> `delayed`, oldest first, at most max_jobs. Counts an attempt for each.
--- Also drops the claims of workers not heard of for an hour: two entries looked at a call, by chance.
+-- The job is due at once, unless its attempt before ended in an expired lease as well: then it may be
+-- the job that takes its workers down, and waits its backoff.
 --
 -- Reply: ms until the next lease ends (0: more have ended already, -1: there is none), then two values
 --   a job: id, counted attempts. A repeat finds those leases gone.
@@ -9,27 +10,19 @@ local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
 local attempts_key = KEYS[4]
 local errors_key = KEYS[5]
-local claims_key = KEYS[6]
-local waiting_key = KEYS[7]
-local meta_key = KEYS[8]
+local waiting_key = KEYS[6]
+local meta_key = KEYS[7]
 local max_jobs = tonumber(ARGV[1])
 local wake_channel = ARGV[2]
 local list, list_from = ARGV, 3 -- each: delay_ms (by counted attempts; the last serves for all above)
 
+local lease_expired = "lease expired: its worker stopped extending it"
 local now = now_ms()
 local expired_total = total(meta_key, "expired")
 redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
 redis.call("ZCARD", waiting_key)
 redis.call("HLEN", errors_key)
 redis.call("HLEN", attempts_key)
-local silent_workers = {}
-local claims = redis.call("HRANDFIELD", claims_key, 2, "WITHVALUES")
-for at = 1, #claims, 2 do
-  if cmsgpack.unpack(claims[at + 1])[2] < now - 3600000 then
-    silent_workers[#silent_workers + 1] = claims[at]
-  end
-end
-
 local expired = redis.call("ZRANGE", processing_key, "-inf", now, "BYSCORE", "LIMIT", 0, max_jobs)
 local next_end = tonumber(redis.call("ZRANGE", processing_key, #expired, #expired, "WITHSCORES")[2])
 local reply = { next_end and math.max(0, next_end - now) or -1 }
@@ -39,18 +32,16 @@ for _, lease in ipairs(expired) do
   local id = split_lease(lease)
   if id and redis.call("HEXISTS", jobs_key, id) == 1 then -- a lease without a job only goes
     local count = (redis.call("HGET", attempts_key, id) or 0) + 1
-    local due = now + tonumber(list[math.min(list_from + count - 1, #list)])
+    local is_second_in_a_row = redis.call("HGET", errors_key, id) == lease_expired
+    local due = now + (is_second_in_a_row and tonumber(list[math.min(list_from + count - 1, #list)]) or 0)
     earliest_due = math.min(earliest_due, due)
     scores[#scores + 1], scores[#scores + 2] = due, id
     attempts[#attempts + 1], attempts[#attempts + 2] = id, count
-    errors[#errors + 1], errors[#errors + 2] = id, "lease expired: its worker stopped extending it"
+    errors[#errors + 1], errors[#errors + 2] = id, lease_expired
     reply[#reply + 1], reply[#reply + 2] = id, count
   end
 end
 
-if #silent_workers > 0 then
-  redis.call("HDEL", claims_key, unpack(silent_workers))
-end
 if #expired > 0 then
   redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)
 end

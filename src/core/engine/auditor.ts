@@ -26,7 +26,7 @@ export interface VerifyReport {
   readonly breachCount: number;
   /** The first 1,000 of them. */
   readonly breaches: readonly Breach[];
-  /** Suspects that could not be examined, for more than 10,000 jobs are being processed: try again later. */
+  /** Suspects that could not be examined, for more than 3,000 jobs are being processed: try again later. */
   readonly unknownCount: number;
 }
 

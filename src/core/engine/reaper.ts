@@ -104,12 +104,7 @@ export class Reaper implements Part {
   }
 }
 
-/**
- * Waits by counted attempts. The first lost lease costs no wait: most are crashes and deploys, not
- * jobs that take their worker down. From the second on, the backoff holds a poisonous job off.
- */
+/** Waits by counted attempts, for jobs whose leases expire again and again. */
 export function reapDelaysMs(backoff: Backoff): number[] {
-  return Array.from({ length: REAP_BACKOFF_STEPS }, (_, index) =>
-    index === 0 ? 0 : backoff(index + 1),
-  );
+  return Array.from({ length: REAP_BACKOFF_STEPS }, (_, index) => backoff(index + 1));
 }

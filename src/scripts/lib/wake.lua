@@ -1,5 +1,5 @@
 -- `waiting` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
--- stalled worker and counts for nothing.
+-- stalled worker and counts for nothing. Whoever wakes drops it.
 local function earliest_look(waiting_key, now)
   local entry = redis.call("ZRANGE", waiting_key, now - 100, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
   return entry[1], tonumber(entry[2])
@@ -12,6 +12,7 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
+  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import type { KeyPart } from "../../../src/core/store/keys.ts";
+import { enqueue, open } from "../../../src/scripts/generated.ts";
+import { openQueue } from "../../helpers/script-harness.ts";
+
+describe("open", () => {
+  it("answers version 0 for a new queue, and creates nothing", async () => {
+    const queue = openQueue();
+    for (const _ of ["first", "again"]) {
+      const { reply, changes } = await queue.watch(() => queue.run(open, {}));
+      expect(reply).toEqual([0]);
+      expect(changes).toEqual({});
+    }
+  });
+
+  it("answers the version that the first enqueue wrote down", async () => {
+    const queue = openQueue();
+    await queue.run(enqueue, { wakeChannel: "", dataVersion: 3 }, ["a", "{}", "+0"]);
+    expect(await queue.run(open, {})).toEqual([3]);
+  });
+
+  it.each(["none", "", "1.x"])("answers version 0 for the version %j", async (version) => {
+    const queue = openQueue();
+    await queue.client.hset(queue.keys.meta, "version", version);
+    expect(await queue.run(open, {})).toEqual([0]);
+  });
+
+  it("accepts all nine keys where each has its type", async () => {
+    const queue = openQueue();
+    await queue.plantDelayed("a", 0, { attempts: 1, error: "boom" });
+    await queue.plantHeld("b", 1);
+    await queue.plantDead("c");
+    await queue.plantWaiting("w1", 0);
+    await queue.client.hset(queue.keys.claims, "w1", "");
+    await queue.client.hset(queue.keys.meta, "version", 1);
+    expect(await queue.run(open, {})).toEqual([1]);
+  });
+
+  it("names each part that is of another type", async () => {
+    const queue = openQueue();
+    const parts = Object.keys(queue.keys) as KeyPart[];
+    for (const part of parts) {
+      await queue.client.set(queue.keys[part], "not ours");
+      const { reply, changes } = await queue.watch(() => queue.runOnBreach(open, {}));
+      expect(reply).toEqual([0, part]);
+      expect(changes).toEqual({});
+      await queue.client.del(queue.keys[part]);
+    }
+    for (const part of parts) {
+      await queue.client.rpush(queue.keys[part], "not ours");
+    }
+    expect(await queue.runOnBreach(open, {})).toEqual([0, ...parts]);
+  });
+});
