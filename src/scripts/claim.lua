@@ -6,7 +6,7 @@
 --   due time in ms, counted attempts so far.
 -- A repeated request answers with the same jobs under the same token, as far as they are still held.
 --   A request older than the worker's last one claims nothing: { -1 }.
--- uses: time, lease, envelope, last-claim, wake
+-- uses: time, number, lease, envelope, last-claim, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -24,6 +24,8 @@ local comes_back = ARGV[7] == "1" -- the caller claims again at once if it gets 
 local wake_channel = ARGV[8]
 
 local now = now_ms()
+milliseconds(visibility_timeout_ms)
+milliseconds(poll_interval_ms)
 local meta = redis.call("HMGET", meta_key, "paused", "token")
 local paused, token = meta[1], (tonumber(meta[2] or 0) or 0) + 1
 local first_lease = redis.call("ZRANGE", processing_key, 0, 0, "WITHSCORES")

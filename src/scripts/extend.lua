@@ -2,12 +2,13 @@
 --
 -- Reply, one integer a job: 1 extended; 0 refused: the token is no longer in force.
 -- A repeat counts the visibility timeout from its own time.
--- uses: time, lease
+-- uses: time, number, lease
 local processing_key = KEYS[1]
 local visibility_timeout_ms = tonumber(ARGV[1])
 local list, list_from = ARGV, 2 -- each: id, token
 
 local now = now_ms()
+milliseconds(visibility_timeout_ms)
 local reply, leases, scores = {}, {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
   reply[index] = lease and 1 or 0

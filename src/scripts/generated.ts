@@ -218,7 +218,7 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "e2f9fcb7e21766c23d5393a22134f5dd65d1843e",
+  sha1: "055efb5d3df7b00d3dd277f2ed771272ca090a81",
   keys: ["delayed", "processing", "jobs", "attempts", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
@@ -227,6 +227,12 @@ export const claim = {
 local function now_ms()
   local time = redis.call("TIME")
   return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A number that Redis can add to its clock. Checked before the first write, for ZADD would fail after it.
+local function milliseconds(text)
+  local number = tonumber(text)
+  assert(number and number >= 0 and number <= 9007199254740991, "not a number of milliseconds")
+  return number
 end
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
 local function lease_of(id, token)
@@ -319,7 +325,7 @@ end
 --   due time in ms, counted attempts so far.
 -- A repeated request answers with the same jobs under the same token, as far as they are still held.
 --   A request older than the worker's last one claims nothing: { -1 }.
--- uses: time, lease, envelope, last-claim, wake
+-- uses: time, number, lease, envelope, last-claim, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -337,6 +343,8 @@ local comes_back = ARGV[7] == "1" -- the caller claims again at once if it gets 
 local wake_channel = ARGV[8]
 
 local now = now_ms()
+milliseconds(visibility_timeout_ms)
+milliseconds(poll_interval_ms)
 local meta = redis.call("HMGET", meta_key, "paused", "token")
 local paused, token = meta[1], (tonumber(meta[2] or 0) or 0) + 1
 local first_lease = redis.call("ZRANGE", processing_key, 0, 0, "WITHSCORES")
@@ -553,7 +561,7 @@ return reply`,
 
 export const extend = {
   name: "extend",
-  sha1: "5b4783315de4edbf0de395d5209a8c2b62749d6d",
+  sha1: "0e691ea7ef712dffc2b501a44f819a2c92e60848",
   keys: ["processing"],
   args: ["visibilityTimeoutMs"],
   listFields: ["id", "token"],
@@ -562,6 +570,12 @@ export const extend = {
 local function now_ms()
   local time = redis.call("TIME")
   return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A number that Redis can add to its clock. Checked before the first write, for ZADD would fail after it.
+local function milliseconds(text)
+  local number = tonumber(text)
+  assert(number and number >= 0 and number <= 9007199254740991, "not a number of milliseconds")
+  return number
 end
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
 local function lease_of(id, token)
@@ -590,12 +604,13 @@ end
 --
 -- Reply, one integer a job: 1 extended; 0 refused: the token is no longer in force.
 -- A repeat counts the visibility timeout from its own time.
--- uses: time, lease
+-- uses: time, number, lease
 local processing_key = KEYS[1]
 local visibility_timeout_ms = tonumber(ARGV[1])
 local list, list_from = ARGV, 2 -- each: id, token
 
 local now = now_ms()
+milliseconds(visibility_timeout_ms)
 local reply, leases, scores = {}, {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
   reply[index] = lease and 1 or 0
@@ -832,7 +847,7 @@ return reply`,
 
 export const nack = {
   name: "nack",
-  sha1: "0c1253c9ac37c1b5ffe83865cbd8c413ef67ff6f",
+  sha1: "7d1be0a669ed8f0802d19d0d214ed278a0c78dda",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id", "token", "delayMs", "counts", "error"],
@@ -841,6 +856,12 @@ export const nack = {
 local function now_ms()
   local time = redis.call("TIME")
   return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A number that Redis can add to its clock. Checked before the first write, for ZADD would fail after it.
+local function milliseconds(text)
+  local number = tonumber(text)
+  assert(number and number >= 0 and number <= 9007199254740991, "not a number of milliseconds")
+  return number
 end
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
 local function lease_of(id, token)
@@ -901,7 +922,7 @@ end
 --
 -- Reply, one integer a job: its new due time in ms; 0 stale: the token is no longer in force;
 --   -1 gone: no such job. A repeat finds the token out of force and changes nothing.
--- uses: time, lease, total, wake
+-- uses: time, number, lease, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -923,7 +944,7 @@ local reply, leases, scores, attempts, errors = {}, {}, {}, {}, {}
 local earliest_due, counted = math.huge, 0
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
   local at = list_from + index * 5 - 5
-  local id, delay_ms, counts, error_text = list[at], tonumber(list[at + 2]), list[at + 3] == "1", list[at + 4]
+  local id, delay_ms, counts, error_text = list[at], milliseconds(list[at + 2]), list[at + 3] == "1", list[at + 4]
   local exists = redis.call("HEXISTS", jobs_key, id) == 1
   reply[index] = exists and 0 or -1
   if lease then
@@ -1133,7 +1154,7 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "331ab4bcf1b02fe3784a9f5f869d11587793d95e",
+  sha1: "631227bfcd0c71a01dad7ce50d3b7aa251ddab4b",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
@@ -1142,6 +1163,12 @@ export const reap = {
 local function now_ms()
   local time = redis.call("TIME")
   return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A number that Redis can add to its clock. Checked before the first write, for ZADD would fail after it.
+local function milliseconds(text)
+  local number = tonumber(text)
+  assert(number and number >= 0 and number <= 9007199254740991, "not a number of milliseconds")
+  return number
 end
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
 local function lease_of(id, token)
@@ -1204,7 +1231,7 @@ end
 --
 -- Reply: ms until the next lease ends (0: more have ended already, -1: there is none), then two values
 --   a job: id, counted attempts. A repeat finds those leases gone.
--- uses: time, lease, total, wake
+-- uses: time, number, lease, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -1233,7 +1260,7 @@ for _, lease in ipairs(expired) do
   if id and redis.call("HEXISTS", jobs_key, id) == 1 then -- a lease without a job only goes
     local count = (redis.call("HGET", attempts_key, id) or 0) + 1
     local is_second_in_a_row = redis.call("HGET", errors_key, id) == lease_expired
-    local due = now + (is_second_in_a_row and tonumber(list[math.min(list_from + count - 1, #list)]) or 0)
+    local due = now + (is_second_in_a_row and milliseconds(list[math.min(list_from + count - 1, #list)]) or 0)
     earliest_due = math.min(earliest_due, due)
     scores[#scores + 1], scores[#scores + 2] = due, id
     attempts[#attempts + 1], attempts[#attempts + 2] = id, count
@@ -1349,7 +1376,7 @@ return reply`,
 
 export const reschedule = {
   name: "reschedule",
-  sha1: "f4df75cb0d64751c7b9d096233ca0915bd98343d",
+  sha1: "b9da645475822e16ee53fc7c0eab41841cf5fe9e",
   keys: ["delayed", "dead", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "id", "dueText"],
   listFields: [],
@@ -1358,6 +1385,12 @@ export const reschedule = {
 local function now_ms()
   local time = redis.call("TIME")
   return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- A number that Redis can add to its clock. Checked before the first write, for ZADD would fail after it.
+local function milliseconds(text)
+  local number = tonumber(text)
+  assert(number and number >= 0 and number <= 9007199254740991, "not a number of milliseconds")
+  return number
 end
 -- Where a job is that is not in \`delayed\`: "dead", "processing", or "gone" when there is no such job.
 local function place_beside_delayed(jobs_key, dead_key, id)
@@ -1398,7 +1431,7 @@ end
 --
 -- Reply: { "rescheduled", due time in ms }, or { where the job is instead, -1 }: "processing", "dead", "gone".
 -- A repeat counts a \`+<ms>\` from its own time and changes nothing else.
--- uses: time, place, wake
+-- uses: time, number, place, wake
 local delayed_key = KEYS[1]
 local dead_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -1412,7 +1445,7 @@ if not redis.call("ZSCORE", delayed_key, id) then
   return { place_beside_delayed(jobs_key, dead_key, id), -1 }
 end
 local now = now_ms()
-local due = tonumber(due_text)
+local due = milliseconds(due_text)
 if string.byte(due_text) == 43 then -- a plus sign
   due = now + due
 end

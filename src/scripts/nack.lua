@@ -2,7 +2,7 @@
 --
 -- Reply, one integer a job: its new due time in ms; 0 stale: the token is no longer in force;
 --   -1 gone: no such job. A repeat finds the token out of force and changes nothing.
--- uses: time, lease, total, wake
+-- uses: time, number, lease, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -24,7 +24,7 @@ local reply, leases, scores, attempts, errors = {}, {}, {}, {}, {}
 local earliest_due, counted = math.huge, 0
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
   local at = list_from + index * 5 - 5
-  local id, delay_ms, counts, error_text = list[at], tonumber(list[at + 2]), list[at + 3] == "1", list[at + 4]
+  local id, delay_ms, counts, error_text = list[at], milliseconds(list[at + 2]), list[at + 3] == "1", list[at + 4]
   local exists = redis.call("HEXISTS", jobs_key, id) == 1
   reply[index] = exists and 0 or -1
   if lease then

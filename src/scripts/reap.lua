@@ -4,7 +4,7 @@
 --
 -- Reply: ms until the next lease ends (0: more have ended already, -1: there is none), then two values
 --   a job: id, counted attempts. A repeat finds those leases gone.
--- uses: time, lease, total, wake
+-- uses: time, number, lease, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -33,7 +33,7 @@ for _, lease in ipairs(expired) do
   if id and redis.call("HEXISTS", jobs_key, id) == 1 then -- a lease without a job only goes
     local count = (redis.call("HGET", attempts_key, id) or 0) + 1
     local is_second_in_a_row = redis.call("HGET", errors_key, id) == lease_expired
-    local due = now + (is_second_in_a_row and tonumber(list[math.min(list_from + count - 1, #list)]) or 0)
+    local due = now + (is_second_in_a_row and milliseconds(list[math.min(list_from + count - 1, #list)]) or 0)
     earliest_due = math.min(earliest_due, due)
     scores[#scores + 1], scores[#scores + 2] = due, id
     attempts[#attempts + 1], attempts[#attempts + 2] = id, count

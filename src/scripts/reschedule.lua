@@ -2,7 +2,7 @@
 --
 -- Reply: { "rescheduled", due time in ms }, or { where the job is instead, -1 }: "processing", "dead", "gone".
 -- A repeat counts a `+<ms>` from its own time and changes nothing else.
--- uses: time, place, wake
+-- uses: time, number, place, wake
 local delayed_key = KEYS[1]
 local dead_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -16,7 +16,7 @@ if not redis.call("ZSCORE", delayed_key, id) then
   return { place_beside_delayed(jobs_key, dead_key, id), -1 }
 end
 local now = now_ms()
-local due = tonumber(due_text)
+local due = milliseconds(due_text)
 if string.byte(due_text) == 43 then -- a plus sign
   due = now + due
 end

@@ -11,6 +11,7 @@ import { CLAIM_BATCH_JOBS, CLAIM_SIZE_WORTH_SPLITTING } from "../model/limits.ts
 import type { ResolvedWorkerOptions } from "../model/worker-options.ts";
 import type { JobStore } from "../store/job-store.ts";
 import type { ClaimedJob, ClaimReply } from "../store/messages.ts";
+import { renewLateJobs } from "./late-jobs.ts";
 import type { Part } from "./part.ts";
 import { retryPauseMs } from "./retry-pause.ts";
 
@@ -31,6 +32,8 @@ type Sleep = "awake" | "until-free" | "until-due" | "until-retry";
 export class Claimer implements Part {
   readonly #options: ClaimerOptions;
   #request = 1;
+  /** When the present number was first sent. */
+  #firstSentAt: number | undefined;
   #failures = 0;
   #sleep: Sleep = "awake";
   #resume: (() => void) | undefined;
@@ -96,33 +99,50 @@ export class Claimer implements Part {
         await this.#sleepFor("until-due", reply.lookInMs);
       }
     }
+    if (this.#failures > 0) {
+      // A claim without an answer may have taken jobs. Once more, so that they are given back now.
+      await this.#claim(1);
+    }
   }
 
+  /** Undefined after a failure. The number is then used again, so the sending that counts is its first. */
   async #claim(capacity: number): Promise<ClaimReply | undefined> {
     const { store, workerId, worker, accept, onLook, onError } = this.#options;
+    const { visibilityTimeoutMs, pollIntervalMs } = worker;
     const maxJobs = Math.min(capacity, claimSize(worker.concurrency));
-    const sentAt = monotonicNow();
+    const request = this.#request;
+    this.#firstSentAt ??= monotonicNow();
     let reply: ClaimReply;
     try {
-      reply = await store.claim({
+      const comesBack = capacity > maxJobs;
+      const options = {
         workerId,
-        request: this.#request,
+        request,
         maxJobs,
-        visibilityTimeoutMs: worker.visibilityTimeoutMs,
-        pollIntervalMs: worker.pollIntervalMs,
-        comesBack: capacity > maxJobs,
-      });
+        visibilityTimeoutMs,
+        pollIntervalMs,
+        comesBack,
+      };
+      reply = await store.claim(options);
+      const firstSentAt = this.#firstSentAt;
+      const { jobs, heldSince } = await renewLateJobs(
+        store,
+        reply,
+        firstSentAt,
+        visibilityTimeoutMs,
+      );
+      for (const job of jobs) {
+        accept(job, reply.token, heldSince);
+      }
     } catch (error) {
       this.#failures += 1;
       onError(error);
       return undefined;
     }
     this.#request += 1;
+    this.#firstSentAt = undefined;
     this.#failures = 0;
     this.#lastLookAt = monotonicNow();
-    for (const job of reply.jobs) {
-      accept(job, reply.token, sentAt);
-    }
     onLook(reply);
     return reply;
   }

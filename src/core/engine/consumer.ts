@@ -7,9 +7,11 @@ import { exponential } from "../model/backoff.ts";
 import { HoldfastError } from "../model/errors.ts";
 import { newWorkerId } from "../model/ids.ts";
 import { CALL_TIMEOUT_MS } from "../model/limits.ts";
+import { RELEASE } from "../model/outcome.ts";
 import type { ResolvedClaimOptions } from "../model/worker-options.ts";
-import type { ClaimedJob, ClaimReply } from "../store/messages.ts";
+import type { ClaimedJob, ClaimReply, ClaimRequest } from "../store/messages.ts";
 import { openDelivery } from "./delivery.ts";
+import { renewLateJobs } from "./late-jobs.ts";
 import { Lease } from "./lease.ts";
 import { Delivery, leaseRefused } from "./manual-delivery.ts";
 import type { Part } from "./part.ts";
@@ -31,6 +33,8 @@ export class Consumer implements Part {
   #isWoken = false;
   #resume: (() => void) | undefined;
   #isRegistered = false;
+  /** The last claim, as long as it has no answer. */
+  #unanswered: ClaimRequest | undefined;
   #isStopped = false;
 
   constructor(core: QueueCore, settler: Settler) {
@@ -57,17 +61,26 @@ export class Consumer implements Part {
     this.#isStopped = true;
     this.#waker.stop();
     this.#resume?.();
+    if (this.#unanswered) {
+      await this.#giveBack(await this.#core.store.claim(this.#unanswered));
+    }
     await this.#core.store.leave(this.#id);
   }
 
   async claim<T>(options: ResolvedClaimOptions): Promise<Delivery<T>[]> {
     const deadline = monotonicNow() + options.waitMs;
+    if (this.#unanswered) {
+      await this.#giveBack(await this.#claimOnce(this.#unanswered, deadline, options));
+    }
     // The first look registers nobody as waiting: most claims find something, or do not wait.
     for (let waits = false; ;) {
       this.#isWoken = false;
       const sentAt = monotonicNow();
       const pollIntervalMs = waits && sentAt < deadline ? POLL_INTERVAL_MS : 0;
-      const reply = await this.#claimOnce(options, pollIntervalMs, deadline);
+      const { max: maxJobs, visibilityTimeoutMs } = options;
+      const claim = { maxJobs, visibilityTimeoutMs, pollIntervalMs, comesBack: false };
+      const request = { ...claim, workerId: this.#id, request: this.#request };
+      const reply = await this.#claimOnce(request, deadline, options);
       const deliveries = await this.#open<T>(reply, sentAt, options);
       const reapedJobs = reply.leaseEndsInMs === 0 ? await this.#reap() : 0;
       if (
@@ -98,25 +111,23 @@ export class Consumer implements Part {
     return this.#isStopped || options.signal?.aborted === true;
   }
 
-  /** Repeats a claim without an answer under the same number, so that its jobs are not stranded. */
+  /**
+   * Repeats a claim without an answer under the same number. Given up, it may still have taken jobs, so
+   * it is remembered, to be asked for once more and given back.
+   */
   async #claimOnce(
-    options: ResolvedClaimOptions,
-    pollIntervalMs: number,
+    request: ClaimRequest,
     deadline: number,
+    options: ResolvedClaimOptions,
   ): Promise<ClaimReply> {
     const giveUpAt = Math.max(deadline, monotonicNow() + CALL_TIMEOUT_MS);
+    this.#unanswered = request;
     for (let failures = 1; ; failures += 1) {
       try {
-        const reply = await this.#core.store.claim({
-          workerId: this.#id,
-          request: this.#request,
-          maxJobs: options.max,
-          visibilityTimeoutMs: options.visibilityTimeoutMs,
-          pollIntervalMs,
-          comesBack: false,
-        });
+        const reply = await this.#core.store.claim(request);
+        this.#unanswered = undefined;
         this.#request += 1;
-        this.#isRegistered = pollIntervalMs > 0;
+        this.#isRegistered = request.pollIntervalMs > 0;
         return reply;
       } catch (error) {
         const pauseMs = retryPauseMs(failures);
@@ -129,14 +140,28 @@ export class Consumer implements Part {
     }
   }
 
+  /** Releases jobs that came too late for the caller who asked for them. */
+  async #giveBack({ jobs, token }: ClaimReply): Promise<void> {
+    this.#unanswered = undefined;
+    const now = monotonicNow();
+    await Promise.all(
+      jobs.map(({ id }) =>
+        this.#settler.settle(new Lease(id, token, now, CALL_TIMEOUT_MS), RELEASE),
+      ),
+    );
+  }
+
   /** The jobs that may run; the others are buried with the reason. */
   async #open<T>(
     reply: ClaimReply,
     sentAt: number,
     options: ResolvedClaimOptions,
   ): Promise<Delivery<T>[]> {
+    const { store } = this.#core;
+    const { visibilityTimeoutMs } = options;
+    const { jobs, heldSince } = await renewLateJobs(store, reply, sentAt, visibilityTimeoutMs);
     const opened = await Promise.all(
-      reply.jobs.map((job) => this.#openOne<T>(job, reply.token, sentAt, options)),
+      jobs.map((job) => this.#openOne<T>(job, reply.token, heldSince, options)),
     );
     return opened.filter((delivery) => delivery !== undefined);
   }

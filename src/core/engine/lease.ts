@@ -14,6 +14,8 @@ export class Lease {
   /** Whether an extension is on the wire. */
   isBeingExtended = false;
   lost: LeaseLostError | undefined;
+  /** Whether Redis has confirmed its outcome. */
+  isSettled = false;
   #controller: AbortController | undefined;
   #abortReason: Error | undefined;
 

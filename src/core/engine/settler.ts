@@ -2,6 +2,7 @@
  * Sends the outcome of each job in batches, and repeats it until Redis answers or the lease ends.
  * After that the job belongs to the reaper.
  */
+import { setMaxListeners } from "node:events";
 import { monotonicNow, pause } from "../model/clock.ts";
 import { HoldfastError } from "../model/errors.ts";
 import { BATCHES_IN_FLIGHT, SETTLE_BATCH_JOBS } from "../model/limits.ts";
@@ -41,6 +42,8 @@ export class Settler implements Part {
     this.#acks = this.#batcher((leases) => store.ack(leases));
     this.#retries = this.#batcher((items) => store.nack(items));
     this.#burials = this.#batcher((items) => store.bury(items));
+    // Each outcome that waits for its next try listens: no leak, however many there are.
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   start(): void {
@@ -93,7 +96,9 @@ export class Settler implements Part {
         const { result, isAmbiguous } = await this.#send(lease, outcome);
         // While the lease holds nobody else can have settled the job. So if an earlier copy of this
         // call may have arrived, a refusal means that it did.
-        const wasApplied = (failures > 0 || isAmbiguous) && monotonicNow() < lease.deadline;
+        const mayBeRepeat = (failures > 0 || isAmbiguous) && !lease.isSettled;
+        const wasApplied = mayBeRepeat && monotonicNow() < lease.deadline;
+        lease.isSettled ||= wasApplied || result === "done";
         return wasApplied ? "done" : result;
       } catch (error) {
         failures += 1;

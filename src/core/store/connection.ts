@@ -2,10 +2,10 @@
 import { Redis, type RedisOptions } from "ioredis";
 import { settlesWithin, withDeadline } from "../model/clock.ts";
 import type { HoldfastError } from "../model/errors.ts";
-import { RedisUnavailableError } from "../model/errors.ts";
 import { CALL_TIMEOUT_MS, CLOSE_FLUSH_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import { isRedisClient, type RedisClient } from "./client.ts";
+import { translateError } from "./redis-errors.ts";
 import { checkServer } from "./server-check.ts";
 
 /**
@@ -38,6 +38,7 @@ export class Connection {
       ? openClient(connection as string | RedisOptions)
       : (connection as RedisClient);
     this.client.on("close", this.#onClose);
+    this.client.on("ready", this.#onReady);
     if (this.isOwned) {
       this.client.on("error", this.#onError);
     }
@@ -48,10 +49,15 @@ export class Connection {
     this.#check ??= this.call(checkServer(this.client, this.#allowUnsafeEviction)).catch(
       (error: unknown) => {
         this.#check = undefined;
-        throw error;
+        throw translateError(error, this.#lastError);
       },
     );
     return this.#check;
+  }
+
+  /** Why the connection was last lost, until it is back. */
+  get lastError(): Error | undefined {
+    return this.#lastError;
   }
 
   /** The call's reply, or its failure after `timeoutMs` at the latest. */
@@ -61,6 +67,7 @@ export class Connection {
 
   async close(): Promise<void> {
     this.client.off("close", this.#onClose);
+    this.client.off("ready", this.#onReady);
     if (!this.isOwned) {
       return;
     }
@@ -72,16 +79,17 @@ export class Connection {
   }
 
   #noAnswer(timeoutMs: number): HoldfastError {
-    const reason = this.#lastError
-      ? ` (last error of the connection: ${this.#lastError.message})`
-      : "";
-    return new RedisUnavailableError(`Redis did not answer within ${timeoutMs} ms${reason}`, {
-      cause: this.#lastError,
-    });
+    const message = `no answer within ${timeoutMs} ms`;
+    const reason = this.#lastError ? `${message}, after: ${this.#lastError.message}` : message;
+    return translateError(new Error(reason));
   }
 
   readonly #onClose = (): void => {
     this.epoch += 1;
+  };
+
+  readonly #onReady = (): void => {
+    this.#lastError = undefined;
   };
 
   /** Kept for the message of the call that fails for it; the calls themselves report the failure. */

@@ -5,25 +5,33 @@ import {
   QueueFullError,
   RedisRefusedError,
   RedisUnavailableError,
-  UnsafeRedisError,
 } from "../model/errors.ts";
 
-/** States that pass by themselves: starting, failing over, resharding, busy, or too few replicas. */
+/**
+ * States that pass by themselves: starting, failing over, resharding, busy, too few replicas, or
+ * scripts flushed again before the call. Read-only at the first call is told by the server's check.
+ */
 const PASSING =
-  /\b(LOADING|BUSY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|MISCONF|UNBLOCKED|MOVED|ASK|UNKILLABLE)\b/;
+  /\b(LOADING|BUSY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|MISCONF|READONLY|NOSCRIPT|UNBLOCKED|MOVED|ASK|UNKILLABLE)\b/;
 const REFUSED = /\b(NOAUTH|WRONGPASS|NOPERM|unknown command|DENIED)\b/i;
 
 export function isMissingScript(error: unknown): boolean {
   return error instanceof Error && error.message.includes("NOSCRIPT");
 }
 
-/** The error a caller should see for a failed call. Addresses and credentials are never part of it. */
-export function translateError(error: unknown): HoldfastError {
+/**
+ * The error a caller should see for a failed call. Addresses and credentials are never part of it.
+ *
+ * @param connectionError the last error of the connection, where ioredis only says that it gave up
+ */
+export function translateError(error: unknown, connectionError?: Error): HoldfastError {
   if (error instanceof HoldfastError) {
     return error;
   }
-  const message = error instanceof Error ? error.message : String(error);
-  const options = { cause: error };
+  const gaveUp = error instanceof Error && error.name === "MaxRetriesPerRequestError";
+  const cause = withoutArguments(gaveUp ? (connectionError ?? error) : error);
+  const { message } = cause;
+  const options = { cause };
   if (/\bOOM\b/.test(message)) {
     return new QueueFullError(
       "Redis is at its maxmemory limit and takes no new jobs; workers go on draining: raise maxmemory or wait",
@@ -36,20 +44,27 @@ export function translateError(error: unknown): HoldfastError {
       options,
     );
   }
-  if (message.includes("READONLY")) {
-    return new UnsafeRedisError(
-      "this Redis is a read-only replica: connect to the primary",
-      options,
-    );
-  }
   if (REFUSED.test(message)) {
     return new RedisRefusedError(`Redis refused the call: ${message}`, options);
   }
   if (PASSING.test(message)) {
     return new RedisUnavailableError(`Redis cannot serve for the moment: ${message}`, options);
   }
-  if (error instanceof Error && error.name === "ReplyError") {
+  if (cause.name === "ReplyError") {
     return new RedisRefusedError(`Redis reported an error: ${message}`, options);
   }
   return new RedisUnavailableError(`Redis cannot be reached: ${message}`, options);
+}
+
+/** ioredis hangs the command on its errors, with payloads or a password among its arguments. */
+function withoutArguments(error: unknown): Error {
+  if (!(error instanceof Error)) {
+    return new Error(String(error));
+  }
+  const plain = new Error(error.message);
+  plain.name = error.name;
+  if (error.stack !== undefined) {
+    plain.stack = error.stack;
+  }
+  return plain;
 }

@@ -51,7 +51,7 @@ export class ScriptRunner {
         return await send();
       });
     } catch (error) {
-      throw translateError(error);
+      throw translateError(error, this.#connection.lastError);
     }
   }
 

@@ -28,7 +28,7 @@ async function readInfo(client: RedisClient): Promise<Map<string, string> | unde
     if (translated.code === "REDIS_REFUSED" && !/NOAUTH|WRONGPASS/.test(translated.message)) {
       return undefined;
     }
-    throw translated;
+    throw error;
   }
   const lines = text.split(/\r?\n/).filter((line) => line.includes(":") && !line.startsWith("#"));
   return new Map(

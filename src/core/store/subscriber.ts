@@ -2,6 +2,7 @@
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import type { RedisClient } from "./client.ts";
 import type { Connection } from "./connection.ts";
+import { translateError } from "./redis-errors.ts";
 
 export interface Subscription {
   /** Called for each wake-up, and whenever some may have been missed. */
@@ -39,7 +40,11 @@ export class Subscriber {
 
   async subscribe(channel: string, subscription: Subscription): Promise<void> {
     this.#subscriptions.set(channel, subscription);
-    await this.#client.ssubscribe(channel);
+    try {
+      await this.#client.ssubscribe(channel);
+    } catch (error) {
+      throw translateError(error);
+    }
   }
 
   /** Ends at once on this side; the server hears of it, or of the closed connection. */
@@ -63,7 +68,7 @@ export class Subscriber {
     for (const [channel, subscription] of this.#subscriptions) {
       this.#client.ssubscribe(channel).then(
         () => this.#subscriptions.get(channel)?.onWake(),
-        (error: unknown) => subscription.onError(error),
+        (error: unknown) => subscription.onError(translateError(error)),
       );
     }
   };
