@@ -51,7 +51,6 @@ export class Worker<T = unknown>
   readonly #claimer: Claimer;
   readonly #reaper: Reaper;
   #state: WorkerState = "new";
-  #startedAt = 0;
   #starting: Promise<void> | undefined;
   #closing: Promise<CloseSummary> | undefined;
   #hasWorked = false;
@@ -130,24 +129,16 @@ export class Worker<T = unknown>
 
   /** Whether the worker does its work, told from this process's own clock, without a call to Redis. */
   health(): WorkerHealth {
-    const now = monotonicNow();
-    const { lastLookAt } = this.#claimer;
-    const overdueMs =
-      now -
-      (lastLookAt ?? this.#startedAt) -
-      this.#options.pollIntervalMs -
-      LOOK_LATENESS_ALLOWED_MS;
-    const isDeaf = this.#state === "running" && this.#capacity() > 0 && overdueMs > 0;
-    const notRunning = this.#state === "running" ? undefined : `the worker is ${this.#state}`;
-    const deaf = isDeaf
-      ? `no look for due jobs was completed for ${Math.round(now - (lastLookAt ?? this.#startedAt))} ms`
-      : undefined;
+    const { lastLookAt, unlookedMs } = this.#claimer;
+    const isRunning = this.#state === "running";
+    const isDeaf = unlookedMs > this.#options.pollIntervalMs + LOOK_LATENESS_ALLOWED_MS;
+    const deaf = `no look for due jobs was completed for ${Math.round(unlookedMs)} ms`;
     return {
-      healthy: this.#state === "running" && !isDeaf,
-      reason: notRunning ?? deaf,
+      healthy: isRunning && !isDeaf,
+      reason: isRunning ? (isDeaf ? deaf : undefined) : `the worker is ${this.#state}`,
       running: this.#executor.held,
       unsettled: this.#settler.unsettled,
-      lastLookAgeMs: lastLookAt === undefined ? undefined : now - lastLookAt,
+      lastLookAgeMs: lastLookAt === undefined ? undefined : monotonicNow() - lastLookAt,
     };
   }
 
@@ -186,7 +177,6 @@ export class Worker<T = unknown>
       return; // closed meanwhile
     }
     this.#state = "running";
-    this.#startedAt = monotonicNow();
     this.#reaper.start();
     this.#claimer.start();
   }

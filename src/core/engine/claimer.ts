@@ -42,6 +42,7 @@ export class Claimer implements Part {
   #isStopped = false;
   #loop: Promise<void> | undefined;
   #lastLookAt: number | undefined;
+  #couldLookSince = Number.POSITIVE_INFINITY;
 
   constructor(options: ClaimerOptions) {
     this.#options = options;
@@ -52,9 +53,15 @@ export class Claimer implements Part {
     return this.#lastLookAt;
   }
 
+  /** How long it could have looked without having done so: 0 while all slots are taken. */
+  get unlookedMs(): number {
+    return this.#sleep === "until-free" ? 0 : monotonicNow() - this.#couldLookSince;
+  }
+
   start(): void {
-    if (!this.#isStopped) {
-      this.#loop ??= this.#run();
+    if (!this.#isStopped && !this.#loop) {
+      this.#couldLookSince = monotonicNow();
+      this.#loop = this.#run();
     }
   }
 
@@ -89,6 +96,7 @@ export class Claimer implements Part {
       const capacity = this.#options.capacity();
       if (capacity < 1) {
         await this.#sleepFor("until-free");
+        this.#couldLookSince = monotonicNow();
         continue;
       }
       this.#isWoken = false;
@@ -143,6 +151,7 @@ export class Claimer implements Part {
     this.#firstSentAt = undefined;
     this.#failures = 0;
     this.#lastLookAt = monotonicNow();
+    this.#couldLookSince = this.#lastLookAt;
     onLook(reply);
     return reply;
   }

@@ -35,6 +35,7 @@ export class Consumer implements Part {
   #isRegistered = false;
   /** The last claim, as long as it has no answer. */
   #unanswered: ClaimRequest | undefined;
+  #claiming: Promise<unknown> | undefined;
   #isStopped = false;
 
   constructor(core: QueueCore, settler: Settler) {
@@ -61,13 +62,20 @@ export class Consumer implements Part {
     this.#isStopped = true;
     this.#waker.stop();
     this.#resume?.();
+    await this.#claiming?.catch(() => undefined); // reported to its caller
     if (this.#unanswered) {
       await this.#giveBack(await this.#core.store.claim(this.#unanswered));
     }
     await this.#core.store.leave(this.#id);
   }
 
-  async claim<T>(options: ResolvedClaimOptions): Promise<Delivery<T>[]> {
+  claim<T>(options: ResolvedClaimOptions): Promise<Delivery<T>[]> {
+    const claiming = this.#claim<T>(options);
+    this.#claiming = claiming;
+    return claiming;
+  }
+
+  async #claim<T>(options: ResolvedClaimOptions): Promise<Delivery<T>[]> {
     const deadline = monotonicNow() + options.waitMs;
     if (this.#unanswered) {
       await this.#giveBack(await this.#claimOnce(this.#unanswered, deadline, options));
@@ -81,6 +89,10 @@ export class Consumer implements Part {
       const claim = { maxJobs, visibilityTimeoutMs, pollIntervalMs, comesBack: false };
       const request = { ...claim, workerId: this.#id, request: this.#request };
       const reply = await this.#claimOnce(request, deadline, options);
+      if (this.#isStopped) {
+        await this.#giveBack(reply);
+        return [];
+      }
       const deliveries = await this.#open<T>(reply, sentAt, options);
       const reapedJobs = reply.leaseEndsInMs === 0 ? await this.#reap() : 0;
       if (

@@ -63,6 +63,8 @@ export const CALL_TIMEOUT_MS = 5_000;
 export const SUBSCRIBE_TIMEOUT_MS = 1_000;
 /** What `close` grants to the last calls, beyond its own timeout. */
 export const CLOSE_FLUSH_MS = 2_000;
+/** A socket that does not close by itself is destroyed after this: nothing is left to be sent on it. */
+export const DISCONNECT_TIMEOUT_MS = 100;
 /** Pauses between tries of a failing call. */
 export const RETRY_PAUSE_MIN_MS = 50;
 export const RETRY_PAUSE_MAX_MS = 1_000;

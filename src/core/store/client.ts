@@ -8,6 +8,8 @@ export interface RedisClient {
   readonly status: string;
   readonly isCluster?: boolean;
   evalsha(...args: RedisArgument[]): Promise<unknown>;
+  eval(...args: RedisArgument[]): Promise<unknown>;
+  evalBuffer(...args: RedisArgument[]): Promise<unknown>;
   evalshaBuffer(...args: RedisArgument[]): Promise<unknown>;
   script(subcommand: "LOAD", source: string): Promise<unknown>;
   info(): Promise<string>;

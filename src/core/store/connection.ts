@@ -1,8 +1,8 @@
 /** A client that carries a queue's scripts: opened here and closed here, or borrowed and left open. */
 import { Redis, type RedisOptions } from "ioredis";
-import { settlesWithin, withDeadline } from "../model/clock.ts";
-import type { HoldfastError } from "../model/errors.ts";
-import { CALL_TIMEOUT_MS, CLOSE_FLUSH_MS } from "../model/limits.ts";
+import { settlesWithin, startTimer } from "../model/clock.ts";
+import { ClosedError, type HoldfastError } from "../model/errors.ts";
+import { CALL_TIMEOUT_MS, CLOSE_FLUSH_MS, DISCONNECT_TIMEOUT_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import { isRedisClient, type RedisClient } from "./client.ts";
 import { translateError } from "./redis-errors.ts";
@@ -16,6 +16,7 @@ const OWNED_CLIENT_OPTIONS = {
   lazyConnect: true,
   maxRetriesPerRequest: 0,
   connectTimeout: CALL_TIMEOUT_MS,
+  disconnectTimeout: DISCONNECT_TIMEOUT_MS,
   socketTimeout: CALL_TIMEOUT_MS,
   retryStrategy: (times: number) =>
     Math.min(50 * 2 ** (times - 1), 2_000) + Math.floor(Math.random() * 50),
@@ -27,8 +28,10 @@ export class Connection {
   readonly isOwned: boolean;
   /** Grows whenever the connection closes: a call around such a moment may have been sent twice. */
   epoch = 0;
+  readonly #failCall = new Set<(error: Error) => void>();
   readonly #allowUnsafeEviction: boolean;
   #check: Promise<void> | undefined;
+  #isClosed = false;
   #lastError: Error | undefined;
 
   constructor({ connection, allowUnsafeEviction }: ResolvedQueueOptions) {
@@ -60,22 +63,42 @@ export class Connection {
     return this.#lastError;
   }
 
-  /** The call's reply, or its failure after `timeoutMs` at the latest. */
-  call<T>(reply: Promise<T>, timeoutMs = CALL_TIMEOUT_MS): Promise<T> {
-    return withDeadline(reply, timeoutMs, () => this.#noAnswer(timeoutMs));
+  /** The call's reply, or its failure after `timeoutMs` or at the connection's close. */
+  async call<T>(reply: Promise<T>, timeoutMs = CALL_TIMEOUT_MS): Promise<T> {
+    let stop: (() => void) | undefined;
+    const failure = new Promise<never>((_, fail) => {
+      const timer = startTimer(timeoutMs, () => fail(this.#noAnswer(timeoutMs)));
+      this.#failCall.add(fail);
+      stop = () => {
+        timer.cancel();
+        this.#failCall.delete(fail);
+      };
+      if (this.#isClosed) {
+        fail(closed());
+      }
+    });
+    try {
+      return await Promise.race([reply, failure]);
+    } finally {
+      stop?.();
+    }
   }
 
   async close(): Promise<void> {
     this.client.off("close", this.#onClose);
     this.client.off("ready", this.#onReady);
-    if (!this.isOwned) {
-      return;
+    if (this.isOwned) {
+      // Whether or not the server still takes leave, the socket goes.
+      if (this.client.status === "ready") {
+        await settlesWithin(this.client.quit(), CLOSE_FLUSH_MS);
+      }
+      this.client.disconnect();
     }
-    // Whether or not the server still takes leave, the socket goes.
-    if (this.client.status === "ready") {
-      await settlesWithin(this.client.quit(), CLOSE_FLUSH_MS);
+    this.#isClosed = true;
+    // ioredis itself leaves calls unanswered that wait for a reconnect when it is told to disconnect.
+    for (const fail of this.#failCall) {
+      fail(closed());
     }
-    this.client.disconnect();
   }
 
   #noAnswer(timeoutMs: number): HoldfastError {
@@ -96,6 +119,10 @@ export class Connection {
   readonly #onError = (error: Error): void => {
     this.#lastError = error;
   };
+}
+
+function closed(): ClosedError {
+  return new ClosedError("the queue was closed before Redis answered");
 }
 
 function openClient(connection: string | RedisOptions): RedisClient {

@@ -37,19 +37,23 @@ export class ScriptRunner {
     const values = script.args.map((name) => args[name as S["args"][number]]);
     const command = [...this.#head(script), ...values, ...list];
     const { client } = this.#connection;
-    const send = () =>
-      this.#connection.call(
-        asBuffers ? client.evalshaBuffer(...command) : client.evalsha(...command),
-        timeoutMs,
-      );
+    const send = (reply: Promise<unknown>) => this.#connection.call(reply, timeoutMs);
+    const evalsha = () =>
+      asBuffers ? client.evalshaBuffer(...command) : client.evalsha(...command);
     try {
-      return await send().catch(async (error: unknown) => {
-        if (!isMissingScript(error)) {
-          throw error;
-        }
-        await this.#connection.call(loadScript(client, script));
-        return await send();
-      });
+      return await send(evalsha())
+        .catch(async (error: unknown) => {
+          throwUnlessMissing(error);
+          await send(loadScript(client, script));
+          return await send(evalsha());
+        })
+        .catch(async (error: unknown) => {
+          throwUnlessMissing(error); // flushed again in between: load and run in one
+          const withSource = [script.source, ...command.slice(1)];
+          return await send(
+            asBuffers ? client.evalBuffer(...withSource) : client.eval(...withSource),
+          );
+        });
     } catch (error) {
       throw translateError(error, this.#connection.lastError);
     }
@@ -63,6 +67,12 @@ export class ScriptRunner {
       this.#heads.set(script, head);
     }
     return head;
+  }
+}
+
+function throwUnlessMissing(error: unknown): void {
+  if (!isMissingScript(error)) {
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 /** The connection that hears wake-ups: one for all queues of a process that share a Redis. */
+import { DISCONNECT_TIMEOUT_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import type { RedisClient } from "./client.ts";
 import type { Connection } from "./connection.ts";
@@ -18,6 +19,8 @@ export class Subscriber {
   readonly #client: RedisClient;
   readonly #registryKey: unknown;
   readonly #subscriptions = new Map<string, Subscription>();
+  /** Channels whose first SSUBSCRIBE has no answer yet; ioredis sends it once there is a connection. */
+  readonly #pending = new Set<string>();
 
   /** The subscriber for this Redis, opened by the first channel and closed by the last one's end. */
   static of({ connection: registryKey }: ResolvedQueueOptions, connection: Connection): Subscriber {
@@ -40,10 +43,13 @@ export class Subscriber {
 
   async subscribe(channel: string, subscription: Subscription): Promise<void> {
     this.#subscriptions.set(channel, subscription);
+    this.#pending.add(channel);
     try {
       await this.#client.ssubscribe(channel);
     } catch (error) {
       throw translateError(error);
+    } finally {
+      this.#pending.delete(channel);
     }
   }
 
@@ -66,6 +72,9 @@ export class Subscriber {
   /** After each connect: subscribe again, then let everyone look, for wake-ups may have been missed. */
   readonly #onReady = (): void => {
     for (const [channel, subscription] of this.#subscriptions) {
+      if (this.#pending.has(channel)) {
+        continue;
+      }
       this.#client.ssubscribe(channel).then(
         () => this.#subscriptions.get(channel)?.onWake(),
         (error: unknown) => subscription.onError(translateError(error)),
@@ -77,6 +86,7 @@ export class Subscriber {
 function duplicateForSubscribing(client: RedisClient): RedisClient {
   const options = {
     lazyConnect: false,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     autoResubscribe: false,
     maxRetriesPerRequest: null,
     // Channels are not keys: a client's key prefix must not change them.
