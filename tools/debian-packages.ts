@@ -18,7 +18,7 @@ export async function installPackage(name: string): Promise<void> {
   try {
     await run(String(program), args, { timeout: installTimeoutMs, maxBuffer: 64 * 1024 * 1024 });
   } catch (error) {
-    const output = String((error as { stderr?: unknown }).stderr ?? "").trim();
+    const output = ((error as { stderr?: string }).stderr ?? "").trim();
     throw new Error(`apt-get could not install ${name}: ${output}`, { cause: error });
   }
 }
@@ -57,16 +57,18 @@ async function isDebianLike(): Promise<boolean> {
   } catch {
     return false; // No such file: not a Linux of this family.
   }
-  const ids = release
-    .split("\n")
-    .filter((line) => /^ID(_LIKE)?=/.test(line))
-    .flatMap((line) =>
-      line
-        .replace(/^[^=]*=/, "")
-        .replaceAll(/["']/g, "")
-        .split(" "),
-    );
-  return ids.includes("debian") || ids.includes("ubuntu");
+  const ids = new Set(
+    release
+      .split("\n")
+      .filter((line) => /^ID(_LIKE)?=/.test(line))
+      .flatMap((line) =>
+        line
+          .replace(/^[^=]*=/, "")
+          .replaceAll(/["']/g, "")
+          .split(" "),
+      ),
+  );
+  return ids.has("debian") || ids.has("ubuntu");
 }
 
 function isRoot(): boolean {

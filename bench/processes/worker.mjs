@@ -43,7 +43,7 @@ const handlers = {
   },
 };
 
-const worker = new Worker(queue, /** @type {any} */ (handlers[settings.handler]), settings.options);
+const worker = new Worker(queue, handlers[settings.handler], settings.options);
 
 /** @param {number} total */
 async function untilStarted(total) {

@@ -7,7 +7,7 @@ import type { BenchServer } from "./bench-server.ts";
 const prefix = "holdfast-bench";
 let queues = 0;
 
-export type BenchHandler = "no-op" | "note-start" | "note-lateness" | "hold";
+type BenchHandler = "no-op" | "note-start" | "note-lateness" | "hold";
 
 export interface WorkerSettings {
   readonly handler: BenchHandler;

@@ -40,7 +40,7 @@ export function cpuMicroseconds(info: ReadonlyMap<string, string>): number {
   return (numberOf(info, "used_cpu_user") + numberOf(info, "used_cpu_sys")) * 1_000_000;
 }
 
-export function numberOf(info: ReadonlyMap<string, string>, field: string): number {
+function numberOf(info: ReadonlyMap<string, string>, field: string): number {
   const value = Number(info.get(field));
   if (!info.has(field) || Number.isNaN(value)) {
     throw new Error(`INFO has no number ${field}`);

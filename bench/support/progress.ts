@@ -3,7 +3,7 @@ const logEveryMs = 10_000;
 
 export class Progress {
   readonly #label: string;
-  readonly #isTerminal = process.stderr.isTTY === true;
+  readonly #isTerminal = process.stderr.isTTY;
   #lastLogAt = Number.NEGATIVE_INFINITY;
 
   constructor(label: string) {

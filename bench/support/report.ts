@@ -39,7 +39,7 @@ export function figureTable(figures: readonly Figure[]): string {
   return lines.map((line) => `  ${line}`.trimEnd()).join("\n");
 }
 
-export function verdict(figure: Figure): string {
+function verdict(figure: Figure): string {
   const { atMost, mark, note, samples } = figure;
   const parts = [mark && `mark: ${mark}`, note].filter(Boolean);
   if (atMost !== undefined) {
@@ -52,7 +52,7 @@ export function verdict(figure: Figure): string {
 }
 
 /** Undefined where there is no target. */
-export function isMet({ atMost, judgedSamples, samples }: Figure): boolean | undefined {
+function isMet({ atMost, judgedSamples, samples }: Figure): boolean | undefined {
   if (atMost === undefined) {
     return undefined;
   }

@@ -57,7 +57,7 @@ export async function repeat(
   return joinRounds(rounds);
 }
 
-export function joinRounds(rounds: readonly Measurement[][]): Figure[] {
+function joinRounds(rounds: readonly Measurement[][]): Figure[] {
   const figures = new Map<string, Figure>();
   for (const { value, ...facts } of rounds.flat()) {
     const samples = [...(figures.get(facts.metric)?.samples ?? []), value];

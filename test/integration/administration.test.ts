@@ -50,7 +50,7 @@ describe("one job", () => {
     [{}, "runAt is undefined"],
     [{ delayMs: 1, runAt: 1 }, "a job has one due time"],
     [{ delayMs: -1 }, "delayMs is -1"],
-    [{ id: "y", delayMs: 1 } as never, "options.id"],
+    [{ id: "y", delayMs: 1 }, "options.id"],
   ])("reschedule refuses %j", async (due, message) => {
     const { queue } = testQueue();
     await expect(queue.reschedule("x", due)).rejects.toThrow(InvalidOptionError);

@@ -28,7 +28,7 @@ describe("an envelope comes back as it went in", () => {
   test("bytes", () => {
     const payload = Buffer.from([0, 10, 255, 123, 10]);
     const stored = encodeEnvelope({ enqueuedAtMs, payload, headers: { a: "b" } });
-    const decoded = decodeEnvelope(stored as Buffer);
+    const decoded = decodeEnvelope(stored);
     expect(Buffer.from(decoded.payload as Uint8Array)).toEqual(payload);
     expect(decoded.headers).toEqual({ a: "b" });
   });

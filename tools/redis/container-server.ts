@@ -24,7 +24,7 @@ export interface ContainerServerOptions extends ServerOptions {
   announce?: (line: string) => void;
 }
 
-export function testImage(): string {
+function testImage(): string {
   return process.env["HOLDFAST_TEST_REDIS_IMAGE"] || defaultImage;
 }
 

@@ -21,12 +21,12 @@ export async function waitUntilAnswers(url: string, timeoutMs: number): Promise<
 /** Makes a lone server in cluster mode a whole cluster. A restarted one has its slots already. */
 export async function serveAllSlots(url: string, timeoutMs: number): Promise<void> {
   await withClient(url, async (client) => {
-    const info = String(await client.cluster("INFO"));
+    const info = await client.cluster("INFO");
     if (infoField(info, "cluster_slots_assigned") !== String(slotCount)) {
       await client.call("CLUSTER", "ADDSLOTSRANGE", "0", String(slotCount - 1));
     }
     await retryUntil(timeoutMs, `the cluster at ${url} is not ready`, async () => {
-      const state = infoField(String(await client.cluster("INFO")), "cluster_state");
+      const state = infoField(await client.cluster("INFO"), "cluster_state");
       if (state !== "ok") {
         throw new Error(`cluster_state is ${state}`);
       }

@@ -2,7 +2,7 @@ import { startContainerServer } from "./container-server.ts";
 import { findServerBinary, startLocalServer } from "./local-server.ts";
 import type { RedisServer, ServerOptions } from "./server.ts";
 
-export type { RedisServer, ServerOptions, ServerSignal } from "./server.ts";
+export type { RedisServer, ServerOptions } from "./server.ts";
 
 /**
  * A server of one's own, for tests that kill it, fill it, flush it or configure it. A local process

@@ -2,7 +2,7 @@
 import { HoldfastError } from "../model/errors.ts";
 
 /** A reply that no script gives: a bug of holdfast, or something between us and Redis. */
-export class UnexpectedReplyError extends HoldfastError {
+class UnexpectedReplyError extends HoldfastError {
   readonly code = "REDIS_REFUSED";
   readonly retryable = false;
 }

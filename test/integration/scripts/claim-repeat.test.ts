@@ -13,6 +13,7 @@ describe("claim, asked the same once more", () => {
     await queue.plantDelayed("c", -3_000);
     await claimJobs(queue, { workerId: "w2", maxJobs: 1 });
     await queue.plantDelayed("d", 1_000_000);
+    await queue.plantWaiting("stalled", -10_000);
 
     await queue.moveTime(5_000);
     const { reply, changes } = await queue.watch(call);
