@@ -21,6 +21,7 @@ export {
   QueueFullError,
   RedisRefusedError,
   RedisUnavailableError,
+  UnexpectedError,
   UnsafeRedisError,
   WorkerClosingError,
 } from "./core/model/errors.ts";

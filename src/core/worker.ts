@@ -9,7 +9,7 @@ import { Settler } from "./engine/settler.ts";
 import { Waker } from "./engine/waker.ts";
 import { checkDuration, checkFunction, checkOptionNames } from "./model/checks.ts";
 import { monotonicNow, settlesWithin } from "./model/clock.ts";
-import { ClosedError, HoldfastError, RedisRefusedError } from "./model/errors.ts";
+import { ClosedError, HoldfastError, UnexpectedError } from "./model/errors.ts";
 import { newWorkerId } from "./model/ids.ts";
 import type { Handler, Job } from "./model/job.ts";
 import { CLOSE_FLUSH_MS, LOOK_LATENESS_ALLOWED_MS, MAX_UNSETTLED_JOBS } from "./model/limits.ts";
@@ -275,7 +275,7 @@ export class Worker<T = unknown>
       "error",
       error instanceof HoldfastError
         ? error
-        : new RedisRefusedError(`unexpected failure: ${String(error)}`, { cause: error }),
+        : new UnexpectedError(`unexpected failure: ${String(error)}`, { cause: error }),
     );
   }
 }

@@ -983,12 +983,12 @@ return reply`,
 
 export const open = {
   name: "open",
-  sha1: "73b84869e32f7cf8871ded98a85569ade6fa0512",
+  sha1: "868af829af3953a363c8eb1f489bd84f24191cca",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "claims", "waiting", "meta"],
   args: [],
   listFields: [],
   source: `-- holdfast: open
--- open: may this release of holdfast use the queue's data? Read only, once a connection.
+-- open: may this release of holdfast use the queue's data? Read only, once a queue object.
 --
 -- Reply: the data version (0: the queue is new), then the name of each part whose type is wrong.
 local delayed_key = KEYS[1]

@@ -1,4 +1,4 @@
--- open: may this release of holdfast use the queue's data? Read only, once a connection.
+-- open: may this release of holdfast use the queue's data? Read only, once a queue object.
 --
 -- Reply: the data version (0: the queue is new), then the name of each part whose type is wrong.
 local delayed_key = KEYS[1]

@@ -33,7 +33,7 @@ export async function faultyLink<T = string>(
   const { hostname, port } = new URL(url);
   const proxy = await startFaultProxy({ targetHost: hostname, targetPort: Number(port) });
   onTestFinished(() => proxy.stop());
-  const redis = new Redis(url);
+  const redis = new Redis(url, { disconnectTimeout: 100 });
   onTestFinished(async () => {
     await redis.del(...Object.values(keys));
     redis.disconnect();

@@ -28,7 +28,7 @@ export function testQueue<Input = unknown, Output = Input>(
 ): TestQueue<Input, Output> {
   const name = uniqueName(label);
   const connection = testRedisUrl();
-  const redis = new Redis(connection);
+  const redis = new Redis(connection, { disconnectTimeout: 100 });
   const open = (more: QueueOptions<Input, Output> = {}) => {
     const queue = new Queue<Input, Output>(name, { connection, ...options, ...more });
     onTestFinished(() => queue.close());

@@ -27,7 +27,7 @@ export function uniqueName(label: string): string {
  * first test, whose leak check would find its socket.
  */
 export function rawRedis(url: string = testRedisUrl()): Redis {
-  const client = new Redis(url);
+  const client = new Redis(url, { disconnectTimeout: 100 });
   if (TestRunner.getCurrentTest() === undefined) {
     fileClients.add(client);
   } else {

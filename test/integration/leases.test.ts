@@ -134,6 +134,26 @@ describe("expired leases", () => {
     await reaper.close({ timeoutMs: 0 });
   });
 
+  test("give the backoff an error to read, as a handler's failure does", async () => {
+    const { queue, passTime } = testQueue<string>();
+    await queue.enqueue("x");
+    await queue.claim();
+    const kinds = new Set<string>();
+    const worker = new Worker(queue, () => undefined, {
+      pollIntervalMs: 20,
+      backoff: (_, error) => kinds.add((error as Error).name).size,
+    });
+    const errors: Error[] = [];
+    worker.on("error", (error) => errors.push(error));
+    const completed = once(worker, "completed");
+    await worker.start();
+    await passTime(30_001);
+    await completed;
+    await worker.close();
+    expect([...kinds]).toEqual(["LeaseLostError"]);
+    expect(errors).toEqual([]);
+  });
+
   test("as many as attempts are allowed bury the job, with its last error", async () => {
     const { queue, passTime } = testQueue<string>();
     await queue.enqueue("poison", { id: "poison", maxAttempts: 2 });

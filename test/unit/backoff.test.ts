@@ -5,7 +5,7 @@ import { InvalidOptionError } from "../../src/core/model/errors.ts";
 describe("exponential", () => {
   test("doubles its ceiling up to the maximum", () => {
     const backoff = exponential({ baseMs: 100, maxMs: 1_000, jitter: "none" });
-    expect([1, 2, 3, 4, 5, 60, 2_000].map((attempt) => backoff(attempt))).toEqual([
+    expect([1, 2, 3, 4, 5, 60, 2_000].map((attempt) => backoff(attempt, undefined))).toEqual([
       100, 200, 400, 800, 1_000, 1_000, 1_000,
     ]);
   });
@@ -15,7 +15,7 @@ describe("exponential", () => {
     ["equal", 400, 800],
   ] as const)("%s jitter stays within its bounds and uses them", (jitter, min, max) => {
     const backoff = exponential({ baseMs: 100, maxMs: 10_000, jitter });
-    const delays = Array.from({ length: 2_000 }, () => backoff(4));
+    const delays = Array.from({ length: 2_000 }, () => backoff(4, undefined));
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(min);
     expect(Math.max(...delays)).toBeLessThanOrEqual(max);
     expect(Math.max(...delays) - Math.min(...delays)).toBeGreaterThan((max - min) * 0.9);
@@ -35,6 +35,6 @@ describe("exponential", () => {
 
 test("fixed waits the same every time", () => {
   const backoff = fixed({ delayMs: 250 });
-  expect([1, 2, 9].map((attempt) => backoff(attempt))).toEqual([250, 250, 250]);
+  expect([1, 2, 9].map((attempt) => backoff(attempt, undefined))).toEqual([250, 250, 250]);
   expect(() => fixed({ delayMs: 1.5 })).toThrow("delayMs is 1.5, but must be whole milliseconds");
 });

@@ -71,7 +71,7 @@ describe("a backoff of the user's own", () => {
     ],
   ])("cannot lose a job", (own, expected, reports) => {
     const reported: unknown[] = [];
-    expect(guardBackoff(own, (error) => reported.push(error))(1)).toBe(expected);
+    expect(guardBackoff(own, (error) => reported.push(error))(1, undefined)).toBe(expected);
     expect(reported).toHaveLength(reports);
   });
 });

@@ -21,6 +21,7 @@ test("the public surface", () => {
     "RedisRefusedError",
     "RedisUnavailableError",
     "RetryLater",
+    "UnexpectedError",
     "UnsafeRedisError",
     "Worker",
     "WorkerClosingError",

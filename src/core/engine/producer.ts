@@ -1,6 +1,11 @@
 /** Sends new jobs in batches, and repeats a batch without an answer until its time is up. */
 import { monotonicNow, pause, withDeadline } from "../model/clock.ts";
-import { EnqueueUnconfirmedError, HoldfastError, RedisUnavailableError } from "../model/errors.ts";
+import {
+  ClosedError,
+  EnqueueUnconfirmedError,
+  HoldfastError,
+  RedisUnavailableError,
+} from "../model/errors.ts";
 import { BATCHES_IN_FLIGHT, ENQUEUE_BATCH_BYTES, ENQUEUE_BATCH_JOBS } from "../model/limits.ts";
 import type { JobStore } from "../store/job-store.ts";
 import type { EnqueueReply, NewJob } from "../store/messages.ts";
@@ -57,11 +62,12 @@ export class Producer implements Part {
       try {
         return await withDeadline(this.#store.enqueue(jobs, remainingMs), remainingMs, noAnswer);
       } catch (error) {
-        if (!(error instanceof HoldfastError) || error.code !== "REDIS_UNAVAILABLE") {
+        const isClosed = error instanceof ClosedError;
+        if (!isClosed && !(error instanceof RedisUnavailableError)) {
           throw error;
         }
         const pauseMs = retryPauseMs(failures);
-        if (monotonicNow() + pauseMs >= jobs[0]!.deadline) {
+        if (isClosed || monotonicNow() + pauseMs >= jobs[0]!.deadline) {
           return jobs.map(
             ({ id }) => new EnqueueUnconfirmedError([id], this.#timeoutMs, { cause: error }),
           );

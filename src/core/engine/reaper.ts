@@ -4,6 +4,7 @@
  */
 import { monotonicNow, startTimer, type Timer } from "../model/clock.ts";
 import type { Backoff } from "../model/backoff.ts";
+import { LeaseLostError } from "../model/errors.ts";
 import { REAP_BACKOFF_STEPS, REAP_JITTER_MS } from "../model/limits.ts";
 import type { JobStore } from "../store/job-store.ts";
 import type { Part } from "./part.ts";
@@ -106,5 +107,6 @@ export class Reaper implements Part {
 
 /** Waits by counted attempts, for jobs whose leases expire again and again. */
 export function reapDelaysMs(backoff: Backoff): number[] {
-  return Array.from({ length: REAP_BACKOFF_STEPS }, (_, index) => backoff(index + 1));
+  const error = new LeaseLostError("the lease expired: its worker stopped extending it");
+  return Array.from({ length: REAP_BACKOFF_STEPS }, (_, index) => backoff(index + 1, error));
 }

@@ -5,9 +5,9 @@ import { checkDuration, checkOneOf, checkOptionNames } from "./checks.ts";
  * Milliseconds until the next attempt.
  *
  * @param attempt the attempt that failed, counted from 1
- * @param error what the handler threw, or undefined after an expired lease
+ * @param error what the handler threw; a `LeaseLostError` after an expired lease
  */
-export type Backoff = (attempt: number, error?: unknown) => number;
+export type Backoff = (attempt: number, error: unknown) => number;
 
 const JITTERS = ["full", "equal", "none"] as const;
 

@@ -12,6 +12,7 @@ export type HoldfastErrorCode =
   | "QUEUE_FULL"
   | "REDIS_REFUSED"
   | "REDIS_UNAVAILABLE"
+  | "UNEXPECTED"
   | "UNSAFE_REDIS"
   | "WORKER_CLOSING";
 
@@ -39,8 +40,8 @@ export class InvalidOptionError extends HoldfastError {
   /** Name of the option, such as `delayMs`. */
   readonly option: string;
 
-  constructor(option: string, value: unknown, allowed: string) {
-    super(`${option} is ${describeValue(value)}, but must be ${allowed}`);
+  constructor(option: string, value: unknown, allowed: string, options?: HoldfastErrorOptions) {
+    super(`${option} is ${describeValue(value)}, but must be ${allowed}`, options);
     this.option = option;
   }
 }
@@ -132,6 +133,12 @@ export class RedisUnavailableError extends HoldfastError {
 /** Redis refused the command: credentials, permissions, or a server that lacks a command. */
 export class RedisRefusedError extends HoldfastError {
   readonly code = "REDIS_REFUSED";
+  readonly retryable = false;
+}
+
+/** What should not happen: a defect of holdfast, or something between it and Redis that changes replies. */
+export class UnexpectedError extends HoldfastError {
+  readonly code = "UNEXPECTED";
   readonly retryable = false;
 }
 

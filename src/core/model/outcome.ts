@@ -59,8 +59,9 @@ export function guardBackoff(backoff: Backoff, report: (error: unknown) => void)
         return Math.round(Math.min(Math.max(delayMs, 0), MAX_DURATION_MS));
       }
       report(new InvalidOptionError("backoff's answer", delayMs, "a number of milliseconds"));
-    } catch (failure) {
-      report(failure);
+    } catch (cause) {
+      const allowed = "a function that does not throw";
+      report(new InvalidOptionError("backoff", backoff, allowed, { cause }));
     }
     return UNKNOWN_BACKOFF_MS;
   };

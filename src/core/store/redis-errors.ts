@@ -20,7 +20,7 @@ export function isMissingScript(error: unknown): boolean {
 }
 
 /**
- * The error a caller should see for a failed call. Addresses and credentials are never part of it.
+ * The error a caller should see for a failed call. Credentials and payloads are never part of it.
  *
  * @param connectionError the last error of the connection, where ioredis only says that it gave up
  */

@@ -1,11 +1,5 @@
 /** What scripts answer, decoded. Scripts answer integers, strings and flat arrays only. */
-import { HoldfastError } from "../model/errors.ts";
-
-/** A reply that no script gives: a bug of holdfast, or something between us and Redis. */
-class UnexpectedReplyError extends HoldfastError {
-  readonly code = "REDIS_REFUSED";
-  readonly retryable = false;
-}
+import { UnexpectedError } from "../model/errors.ts";
 
 export type Reply = string | number | Buffer | null;
 
@@ -15,7 +9,7 @@ export function flatReply(script: string, reply: unknown, minLength: number, str
     reply.length < minLength ||
     (reply.length - minLength) % stride !== 0
   ) {
-    throw new UnexpectedReplyError(
+    throw new UnexpectedError(
       `the script ${script} gave an answer of an unknown shape: is there a proxy that changes replies?`,
     );
   }

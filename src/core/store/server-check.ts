@@ -1,4 +1,4 @@
-/** Is this a server that keeps jobs? Read from INFO once a connection, before the first script. */
+/** Is this a server that keeps jobs? Read from INFO once a queue object, before its first script. */
 import { UnsafeRedisError } from "../model/errors.ts";
 import type { RedisClient } from "./client.ts";
 import { translateError } from "./redis-errors.ts";
