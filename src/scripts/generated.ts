@@ -218,7 +218,7 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "055efb5d3df7b00d3dd277f2ed771272ca090a81",
+  sha1: "930920a85e5ea18cfd5844dc6e46a2b73ed37198",
   keys: ["delayed", "processing", "jobs", "attempts", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
@@ -342,6 +342,7 @@ local poll_interval_ms = tonumber(ARGV[6]) -- 0: the caller does not wait for mo
 local comes_back = ARGV[7] == "1" -- the caller claims again at once if it gets max_jobs
 local wake_channel = ARGV[8]
 
+local LONG_MEMBER = string.rep("-", 65)
 local now = now_ms()
 milliseconds(visibility_timeout_ms)
 milliseconds(poll_interval_ms)
@@ -403,7 +404,16 @@ if not is_repeat then
     redis.call("ZREMRANGEBYRANK", delayed_key, 0, #envelopes - 1)
   end
   if #leases > 0 then
+    -- A small sorted set is a list that each insertion searches from its head. A member over 64 bytes
+    -- makes it a skiplist for as long as it lives: measured at 100 leases, 2 us less a job.
+    local grows_large = not lease_end and #leases > 32
+    if grows_large then
+      redis.call("ZADD", processing_key, 0, LONG_MEMBER)
+    end
     redis.call("ZADD", processing_key, unpack(leases))
+    if grows_large then
+      redis.call("ZREM", processing_key, LONG_MEMBER)
+    end
     redis.call("HSET", meta_key, "token", token)
     lease_end = math.min(lease_end or math.huge, now + visibility_timeout_ms)
   end
