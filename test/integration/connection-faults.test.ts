@@ -66,7 +66,7 @@ describe("enqueue", () => {
   });
 
   test("its error says why Redis cannot be reached", async () => {
-    const { far, proxy } = await faultyLink({ enqueueTimeoutMs: 300 });
+    const { far, proxy } = await faultyLink({ enqueueTimeoutMs: 1_500 });
     await far.stats();
     proxy.refuse(true);
     proxy.cut();

@@ -17,7 +17,9 @@ interface TimedJob extends NewJob {
   readonly deadline: number;
 }
 
-const noAnswer = () => new RedisUnavailableError("Redis did not answer in time");
+/** Where the last try is cut short, the failure before it says more. */
+const noAnswer = (lastFailure: Error | undefined) => () =>
+  lastFailure ?? new RedisUnavailableError("Redis did not answer in time");
 
 export class Producer implements Part {
   readonly #store: JobStore;
@@ -57,15 +59,21 @@ export class Producer implements Part {
 
   /** Safe to repeat: a stored envelope that comes again is answered as created. */
   async #send(jobs: TimedJob[]): Promise<(EnqueueReply | HoldfastError)[]> {
+    let lastFailure: RedisUnavailableError | undefined;
     for (let failures = 1; ; failures += 1) {
       const remainingMs = Math.max(1, Math.ceil(jobs[0]!.deadline - monotonicNow()));
       try {
-        return await withDeadline(this.#store.enqueue(jobs, remainingMs), remainingMs, noAnswer);
+        return await withDeadline(
+          this.#store.enqueue(jobs, remainingMs),
+          remainingMs,
+          noAnswer(lastFailure),
+        );
       } catch (error) {
         const isClosed = error instanceof ClosedError;
         if (!isClosed && !(error instanceof RedisUnavailableError)) {
           throw error;
         }
+        lastFailure = isClosed ? undefined : error;
         const pauseMs = retryPauseMs(failures);
         if (isClosed || monotonicNow() + pauseMs >= jobs[0]!.deadline) {
           return jobs.map(
