@@ -219,7 +219,7 @@ function verifyCase(part: string): ScriptCase {
     load: `a page of ${part}`,
     prepare: async ({ store }) => ({
       call: async () => {
-        ({ cursor } = await store.verifyPage(part, cursor));
+        ({ cursor } = await store.verifyPage(part, cursor, limits.VERIFY_PAGE_ENTRIES));
       },
     }),
   };

@@ -5,6 +5,7 @@ import type { JobSnapshot } from "./model/job.ts";
 import { ADMIN_BATCH_JOBS, MAX_TIME_MS } from "./model/limits.ts";
 import type { QueueCore } from "./engine/queue-core.ts";
 import { readSnapshots } from "./engine/snapshots.ts";
+import { queueStats } from "./queue-results.ts";
 
 export interface DeadListOptions {
   /** Most jobs on the page, 1 to 100. Default 20. */
@@ -98,10 +99,13 @@ export class DeadLetters<T> {
   ): Promise<number> {
     const { ids, limit, untilMs } = checkSelection(selection);
     this.#core.ensureOpen();
+    // Redriven jobs may die again meanwhile: without a count from before, the poisonous ones would go
+    // round until the limit.
+    const count = ids?.length ?? Math.min(limit, queueStats(await this.#core.store.stats()).dead);
     let moved = 0;
     let position = START;
-    for (let taken = 0; taken < (ids?.length ?? limit);) {
-      const size = Math.min(ADMIN_BATCH_JOBS, (ids?.length ?? limit) - taken);
+    for (let taken = 0; taken < count;) {
+      const size = Math.min(ADMIN_BATCH_JOBS, count - taken);
       const page = ids ? [] : await this.#page(size, position, untilMs);
       const batch = ids ? ids.slice(taken, taken + size) : page.map(({ id }) => id);
       if (batch.length === 0) {

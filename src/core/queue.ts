@@ -15,9 +15,14 @@ import {
   resolveNewDue,
 } from "./model/enqueue-options.ts";
 import { encodeEnvelope } from "./model/envelope.ts";
-import { EnqueueUnconfirmedError, InvalidOptionError, QueueFullError } from "./model/errors.ts";
+import {
+  EnqueueUnconfirmedError,
+  InvalidOptionError,
+  OverloadedError,
+  QueueFullError,
+} from "./model/errors.ts";
 import type { JobSnapshot } from "./model/job.ts";
-import { ENQUEUE_MANY_SLICE } from "./model/limits.ts";
+import { ENQUEUE_MANY_SLICE, ENQUEUE_MANY_SLICE_BYTES } from "./model/limits.ts";
 import { type QueueOptions, resolveQueueOptions } from "./model/queue-options.ts";
 import { type ClaimOptions, resolveClaimOptions } from "./model/worker-options.ts";
 import {
@@ -77,9 +82,8 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
    * @throws QueueFullError if Redis is at its memory limit: nothing was stored
    * @throws EnqueueUnconfirmedError if no answer came within `enqueueTimeoutMs`: enqueue again with the same id
    */
-  async enqueue(data: Input, options: EnqueueOptions = {}): Promise<EnqueueResult> {
-    const job = await this.#newJob(data, options);
-    return enqueueResult(job.id, await this.#core.producer.enqueue(job));
+  enqueue(data: Input, options: EnqueueOptions = {}): Promise<EnqueueResult> {
+    return this.#core.trackEnqueue(this.#enqueue(data, options));
   }
 
   /**
@@ -89,32 +93,8 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
    * @returns the results in the order of the items
    * @throws as `enqueue` does
    */
-  async enqueueMany(items: readonly NewJobItem<Input>[]): Promise<EnqueueResult[]> {
-    if (!Array.isArray(items)) {
-      throw new InvalidOptionError("items", items, "an array of { data, …options }");
-    }
-    const jobs = await Promise.all(
-      items.map(({ data, ...options }) => this.#newJob(data, options)),
-    );
-    const results: EnqueueResult[] = [];
-    for (let first = 0; first < jobs.length; first += ENQUEUE_MANY_SLICE) {
-      const slice = jobs.slice(first, first + ENQUEUE_MANY_SLICE);
-      const replies = await Promise.allSettled(
-        slice.map((job) => this.#core.producer.enqueue(job)),
-      );
-      const failed = replies.find((reply) => reply.status === "rejected");
-      if (failed) {
-        const unstored = slice.filter((_, index) => replies[index]?.status === "rejected");
-        const ids = [...unstored, ...jobs.slice(first + slice.length)].map(({ id }) => id);
-        throw this.#enqueueManyError(failed.reason, ids);
-      }
-      for (const [index, reply] of replies.entries()) {
-        results.push(
-          enqueueResult(slice[index]!.id, (reply as PromiseFulfilledResult<EnqueueReply>).value),
-        );
-      }
-    }
-    return results;
+  enqueueMany(items: readonly NewJobItem<Input>[]): Promise<EnqueueResult[]> {
+    return this.#core.trackEnqueue(this.#enqueueMany(items));
   }
 
   /** The job with this id, or undefined if there is none. */
@@ -214,6 +194,45 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     return this.close();
   }
 
+  async #enqueue(data: Input, options: EnqueueOptions): Promise<EnqueueResult> {
+    const job = await this.#newJob(data, options);
+    return enqueueResult(job.id, await this.#core.producer.enqueue(job));
+  }
+
+  async #enqueueMany(items: readonly NewJobItem<Input>[]): Promise<EnqueueResult[]> {
+    if (
+      !Array.isArray(items) ||
+      !items.every((item) => typeof item === "object" && item !== null)
+    ) {
+      throw new InvalidOptionError("items", items, "an array of { data, …options }");
+    }
+    const jobs = await Promise.all(
+      items.map(({ data, ...options }) => this.#newJob(data, options)),
+    );
+    const results: EnqueueResult[] = [];
+    while (results.length < jobs.length) {
+      const slice = takeSlice(jobs, results.length);
+      const replies = await Promise.allSettled(
+        slice.map((job) => this.#core.producer.enqueue(job)),
+      );
+      const failed = replies.find((reply) => reply.status === "rejected");
+      if (failed) {
+        const unstored = slice.filter((_, index) => replies[index]?.status === "rejected");
+        const rest = jobs.slice(results.length + slice.length);
+        throw this.#enqueueManyError(
+          failed.reason,
+          [...unstored, ...rest].map(({ id }) => id),
+        );
+      }
+      for (const [index, reply] of replies.entries()) {
+        results.push(
+          enqueueResult(slice[index]!.id, (reply as PromiseFulfilledResult<EnqueueReply>).value),
+        );
+      }
+    }
+    return results;
+  }
+
   async #newJob(data: Input, options: EnqueueOptions): Promise<NewJob> {
     const { id, due, maxAttempts, headers } = resolveEnqueueOptions(options);
     this.#core.ensureOpen();
@@ -235,10 +254,28 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     if (error instanceof QueueFullError) {
       return new QueueFullError(error.message, { cause: error, ids });
     }
+    if (error instanceof OverloadedError) {
+      return new OverloadedError(error.message, { cause: error, ids });
+    }
     return error instanceof EnqueueUnconfirmedError
       ? new EnqueueUnconfirmedError(ids, this.#core.options.enqueueTimeoutMs, {
           cause: error.cause,
         })
       : error;
   }
+}
+
+/** As many jobs as may wait in memory at a time, at least one. */
+function takeSlice(jobs: readonly NewJob[], first: number): readonly NewJob[] {
+  let bytes = 0;
+  let end = first;
+  while (
+    end < jobs.length &&
+    end - first < ENQUEUE_MANY_SLICE &&
+    bytes < ENQUEUE_MANY_SLICE_BYTES
+  ) {
+    bytes += jobs[end]!.envelope.length;
+    end += 1;
+  }
+  return jobs.slice(first, end);
 }

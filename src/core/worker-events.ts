@@ -80,9 +80,13 @@ export class Reporter<T> {
     try {
       this.#emitter.emit(name, ...event);
     } catch (error) {
-      const message = `a listener of the event "${name}" threw ${describeError(error, 500)}`;
-      process.emitWarning(message, { type: "HoldfastWarning" });
+      this.reportListener(name, error);
     }
+  }
+
+  reportListener(event: string, error: unknown): void {
+    const message = `a listener of the event "${event}" threw ${describeError(error, 500)}`;
+    process.emitWarning(message, { type: "HoldfastWarning" });
   }
 
   #warn(error: HoldfastError): void {

@@ -1,5 +1,5 @@
 /** A worker: wires the parts of the engine, starts and stops them. */
-import { EventEmitter } from "node:events";
+import { captureRejectionSymbol, EventEmitter } from "node:events";
 import { Claimer } from "./engine/claimer.ts";
 import { type DeliveryEnd, Executor } from "./engine/executor.ts";
 import { LeaseKeeper } from "./engine/lease-keeper.ts";
@@ -58,7 +58,7 @@ export class Worker<T = unknown>
 
   /** @throws InvalidOptionError naming the option, its value and what is allowed */
   constructor(queue: QueueOf<T>, handler: Handler<T>, options: WorkerOptions = {}) {
-    super();
+    super({ captureRejections: true });
     this.#core = coreOf(queue);
     const resolved = resolveWorkerOptions(options);
     checkFunction("handler", handler);
@@ -72,8 +72,6 @@ export class Worker<T = unknown>
       store,
       visibilityTimeoutMs,
       onError,
-      // Reported when its handler ends: only then is the job out of this worker's hands.
-      onLost: () => undefined,
     });
     this.#executor = new Executor({
       queueName: queueOptions.name,
@@ -145,7 +143,8 @@ export class Worker<T = unknown>
   /**
    * Stops claiming, gives back jobs that have not started, lets handlers finish until `timeoutMs`, then
    * aborts their signals and gives their jobs back too. Always settles, at most about 2 s after
-   * `timeoutMs`, also when Redis cannot be reached. Closes nothing but what the worker opened.
+   * `timeoutMs`, also when Redis cannot be reached. Closes nothing but what the worker opened. Within a handler, do
+   * not await it: it waits for that very handler.
    *
    * @param options `timeoutMs`: milliseconds that running handlers are given. Default 30,000.
    * @throws InvalidOptionError if `timeoutMs` is not a whole number of milliseconds
@@ -155,6 +154,11 @@ export class Worker<T = unknown>
     const timeoutMs = checkDuration("timeoutMs", options.timeoutMs ?? 30_000);
     this.#closing ??= this.#close(timeoutMs);
     return this.#closing;
+  }
+
+  /** An async listener that rejects is reported like one that throws. */
+  override [captureRejectionSymbol](error: Error, ...[event]: unknown[]): void {
+    this.#reporter.reportListener(String(event), error);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

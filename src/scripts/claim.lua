@@ -24,11 +24,12 @@ local comes_back = ARGV[7] == "1" -- the caller claims again at once if it gets 
 local wake_channel = ARGV[8]
 
 local LONG_MEMBER = string.rep("-", 65)
-local now = now_ms()
+local now, now_us = now_ms()
 milliseconds(visibility_timeout_ms)
 milliseconds(poll_interval_ms)
 local meta = redis.call("HMGET", meta_key, "paused", "token")
-local paused, token = meta[1], (tonumber(meta[2] or 0) or 0) + 1
+-- Larger than any before, also where Redis has lost the last one: it never runs ahead of the clock.
+local paused, token = meta[1], math.max((tonumber(meta[2] or 0) or 0) + 1, now_us)
 local first_lease = redis.call("ZRANGE", processing_key, 0, 0, "WITHSCORES")
 local lease_end = tonumber(first_lease[2])
 local last_claim = redis.call("HGET", claims_key, worker_id)

@@ -76,15 +76,16 @@ return reply`,
 
 export const bury = {
   name: "bury",
-  sha1: "2256ccfc4e5eea1952906665cea2381cb79644e7",
+  sha1: "cee8f57c074f92fab1831a23e82958bd71c57af7",
   keys: ["processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token", "counts", "reason"],
   source: `-- holdfast: bury
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
 local function lease_of(id, token)
@@ -218,15 +219,16 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "930920a85e5ea18cfd5844dc6e46a2b73ed37198",
+  sha1: "09abbb39f22221dde754b36dc7b02a44298a1654",
   keys: ["delayed", "processing", "jobs", "attempts", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
   source: `-- holdfast: claim
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- A number that Redis can add to its clock. Checked before the first write, for ZADD would fail after it.
 local function milliseconds(text)
@@ -258,20 +260,21 @@ local function held_leases(processing_key, list, first, stride)
   return leases
 end
 -- The envelopes of the ids, in order, false where there is none. Stops early once max_bytes are read,
--- so that neither a reply nor the memory of a script grows with the size of the payloads.
+-- so that neither a reply nor the memory of a script grows with the size of the payloads. The first
+-- one is read alone; its size tells how many to read at a time.
 local function read_envelopes(jobs_key, ids, max_bytes)
-  local envelopes, bytes, chunk = {}, 0, 10
-  for first = 1, #ids, chunk do
+  local envelopes, bytes, largest, first = {}, 0, 1, 1
+  while first <= #ids and bytes < max_bytes do
+    local chunk = first == 1 and 1 or math.max(1, math.min(25, math.floor((max_bytes - bytes) / largest)))
     local last = math.min(first + chunk - 1, #ids)
     for _, envelope in ipairs(redis.call("HMGET", jobs_key, unpack(ids, first, last))) do
       if bytes < max_bytes then
+        local size = envelope and #envelope or 0
         envelopes[#envelopes + 1] = envelope
-        bytes = bytes + (envelope and #envelope or 0)
+        bytes, largest = bytes + size, math.max(largest, size)
       end
     end
-    if bytes >= max_bytes then
-      break
-    end
+    first = last + 1
   end
   return envelopes
 end
@@ -343,11 +346,12 @@ local comes_back = ARGV[7] == "1" -- the caller claims again at once if it gets 
 local wake_channel = ARGV[8]
 
 local LONG_MEMBER = string.rep("-", 65)
-local now = now_ms()
+local now, now_us = now_ms()
 milliseconds(visibility_timeout_ms)
 milliseconds(poll_interval_ms)
 local meta = redis.call("HMGET", meta_key, "paused", "token")
-local paused, token = meta[1], (tonumber(meta[2] or 0) or 0) + 1
+-- Larger than any before, also where Redis has lost the last one: it never runs ahead of the clock.
+local paused, token = meta[1], math.max((tonumber(meta[2] or 0) or 0) + 1, now_us)
 local first_lease = redis.call("ZRANGE", processing_key, 0, 0, "WITHSCORES")
 local lease_end = tonumber(first_lease[2])
 local last_claim = redis.call("HGET", claims_key, worker_id)
@@ -461,15 +465,16 @@ return reply`,
 
 export const enqueue = {
   name: "enqueue",
-  sha1: "8e3e79fa9db229d3994009d3848bc2cf8f5464a4",
+  sha1: "da45e04e69936806b69b708f11ac23d098a93465",
   keys: ["delayed", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "dataVersion"],
   listFields: ["id", "envelope", "due"],
   source: `-- holdfast: enqueue
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
 local function total(meta_key, field)
@@ -571,15 +576,16 @@ return reply`,
 
 export const extend = {
   name: "extend",
-  sha1: "0e691ea7ef712dffc2b501a44f819a2c92e60848",
+  sha1: "7994835af3c66f9463cf374895bd14666387c6b4",
   keys: ["processing"],
   args: ["visibilityTimeoutMs"],
   listFields: ["id", "token"],
   source: `-- holdfast: extend
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- A number that Redis can add to its clock. Checked before the first write, for ZADD would fail after it.
 local function milliseconds(text)
@@ -639,15 +645,16 @@ return reply`,
 
 export const leave = {
   name: "leave",
-  sha1: "5695d1f32b5ac3200bf243eb06a2be3d4e01055b",
+  sha1: "462d8935e7d9e8cae8ce985706c255aee7f9b0cd",
   keys: ["delayed", "claims", "waiting", "meta"],
   args: ["workerId", "wakeChannel"],
   listFields: [],
   source: `-- holdfast: leave
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
 -- stalled worker and counts for nothing. Whoever wakes drops it.
@@ -737,15 +744,16 @@ return reply`,
 
 export const mend = {
   name: "mend",
-  sha1: "b8cd226dfb0890a5ef6407c8ba105d2d29a541e1",
+  sha1: "58c0d8415dadc4d3e915a9cbded5684586487af5",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors"],
   args: ["mends", "maxLeases"],
   listFields: ["id"],
   source: `-- holdfast: mend
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
 local function lease_of(id, token)
@@ -813,7 +821,7 @@ local function examine(id)
   local leases = #(leases_of[id] or {})
   local places = leases + (delayed and 1 or 0) + (dead and 1 or 0)
   local has_history = redis.call("HEXISTS", attempts_key, id) + redis.call("HEXISTS", errors_key, id) > 0
-  if not searchable and not (is_job and places == 1) then
+  if not searchable then
     return "unknown"
   end
   if not is_job then
@@ -857,15 +865,16 @@ return reply`,
 
 export const nack = {
   name: "nack",
-  sha1: "7d1be0a669ed8f0802d19d0d214ed278a0c78dda",
+  sha1: "92f99691af6014ff0f8712021d5a3aa25a9c49ce",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id", "token", "delayMs", "counts", "error"],
   source: `-- holdfast: nack
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- A number that Redis can add to its clock. Checked before the first write, for ZADD would fail after it.
 local function milliseconds(text)
@@ -1052,31 +1061,33 @@ return 1`,
 
 export const peek = {
   name: "peek",
-  sha1: "009e2bd5f25d9cc35c8e62389412ddbbaedbf8fb",
+  sha1: "61094aaefff7e795742ae60eb12b07e2c1ee112e",
   keys: ["delayed", "dead", "jobs", "attempts", "errors"],
   args: ["maxBytes"],
   listFields: ["id"],
   source: `-- holdfast: peek
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- The envelopes of the ids, in order, false where there is none. Stops early once max_bytes are read,
--- so that neither a reply nor the memory of a script grows with the size of the payloads.
+-- so that neither a reply nor the memory of a script grows with the size of the payloads. The first
+-- one is read alone; its size tells how many to read at a time.
 local function read_envelopes(jobs_key, ids, max_bytes)
-  local envelopes, bytes, chunk = {}, 0, 10
-  for first = 1, #ids, chunk do
+  local envelopes, bytes, largest, first = {}, 0, 1, 1
+  while first <= #ids and bytes < max_bytes do
+    local chunk = first == 1 and 1 or math.max(1, math.min(25, math.floor((max_bytes - bytes) / largest)))
     local last = math.min(first + chunk - 1, #ids)
     for _, envelope in ipairs(redis.call("HMGET", jobs_key, unpack(ids, first, last))) do
       if bytes < max_bytes then
+        local size = envelope and #envelope or 0
         envelopes[#envelopes + 1] = envelope
-        bytes = bytes + (envelope and #envelope or 0)
+        bytes, largest = bytes + size, math.max(largest, size)
       end
     end
-    if bytes >= max_bytes then
-      break
-    end
+    first = last + 1
   end
   return envelopes
 end
@@ -1164,15 +1175,16 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "631227bfcd0c71a01dad7ce50d3b7aa251ddab4b",
+  sha1: "ff6477f52ded36bb6acd40e41cf7df4d2098c2b0",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
   source: `-- holdfast: reap
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- A number that Redis can add to its clock. Checked before the first write, for ZADD would fail after it.
 local function milliseconds(text)
@@ -1294,15 +1306,16 @@ return reply`,
 
 export const redrive = {
   name: "redrive",
-  sha1: "b0509a36e21c8526586900f1a813b337a12ae7b5",
+  sha1: "a1f89d15b554046d113f2c5faa406ef06da90e4d",
   keys: ["delayed", "dead", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id"],
   source: `-- holdfast: redrive
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
 local function total(meta_key, field)
@@ -1386,15 +1399,16 @@ return reply`,
 
 export const reschedule = {
   name: "reschedule",
-  sha1: "b9da645475822e16ee53fc7c0eab41841cf5fe9e",
+  sha1: "c9894bcc6f799474138f8ac2a2077e3fd32ad47f",
   keys: ["delayed", "dead", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "id", "dueText"],
   listFields: [],
   source: `-- holdfast: reschedule
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- A number that Redis can add to its clock. Checked before the first write, for ZADD would fail after it.
 local function milliseconds(text)
@@ -1470,15 +1484,16 @@ return { "rescheduled", due }`,
 
 export const resume = {
   name: "resume",
-  sha1: "aea107a1fd635248881224f23d4a35491cb8a71c",
+  sha1: "07bd7516e5beb56fd9376dff5be438b9498b6dd2",
   keys: ["delayed", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: [],
   source: `-- holdfast: resume
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
 -- stalled worker and counts for nothing. Whoever wakes drops it.
@@ -1530,15 +1545,16 @@ return 1`,
 
 export const stats = {
   name: "stats",
-  sha1: "09124acc6e11ddb09d1aeb5ab13652c256b098c4",
+  sha1: "46511f6db5a2ee1bfc221dce82a3c46546dbb4a8",
   keys: ["delayed", "processing", "dead", "waiting", "meta"],
   args: [],
   listFields: [],
   source: `-- holdfast: stats
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
+-- Returns the microseconds as well.
 local function now_ms()
   local time = redis.call("TIME")
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- stats: counts of the queue. Read only.
 --
@@ -1574,7 +1590,7 @@ return reply`,
 
 export const verify = {
   name: "verify",
-  sha1: "3a5cf97c592e5a899efb2a5bc622d90fd4cdabcb",
+  sha1: "78fc61f46544d8257a6dd06570f47abcea083e92",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors"],
   args: ["part", "cursor", "pageSize"],
   listFields: [],
@@ -1605,7 +1621,7 @@ end
 -- verify: one page of the audit of the invariant: each id in \`jobs\` is in exactly one of \`delayed\`,
 -- \`processing\`, \`dead\`, and no other part names an id that \`jobs\` lacks. Read only.
 --
--- Reply: next cursor, entries looked at, then two values a finding: kind, id.
+-- Reply: next cursor, entries looked at, bytes read, then two values a finding: kind, id.
 --   "leased"   an id in \`processing\`; each of them is named, so that the caller can tell
 --   "unplaced" an id in \`jobs\` that is in neither \`delayed\` nor \`dead\`: to be found among the leased
 --   "suspect"  a breach, as far as this page can see; \`mend\` looks at the id as a whole
@@ -1620,7 +1636,7 @@ local part = ARGV[1]
 local cursor = ARGV[2]
 local page_size = ARGV[3]
 
-local reply = { "0", 0 }
+local reply = { "0", 0, 0 }
 local function find(kind, id)
   reply[#reply + 1], reply[#reply + 2] = kind, id
 end
@@ -1662,9 +1678,11 @@ local scans = {
 }
 local page = redis.call(scans[part][1], scans[part][2], cursor, "COUNT", page_size)
 local check = checks[part] or names_a_job
+local bytes = 0
 for at = 1, #page[2], 2 do
   check(page[2][at])
+  bytes = bytes + #page[2][at] + #page[2][at + 1]
 end
-reply[1], reply[2] = page[1], #page[2] / 2
+reply[1], reply[2], reply[3] = page[1], #page[2] / 2, bytes
 return reply`,
 } as const satisfies ScriptDefinition;

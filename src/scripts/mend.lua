@@ -41,7 +41,7 @@ local function examine(id)
   local leases = #(leases_of[id] or {})
   local places = leases + (delayed and 1 or 0) + (dead and 1 or 0)
   local has_history = redis.call("HEXISTS", attempts_key, id) + redis.call("HEXISTS", errors_key, id) > 0
-  if not searchable and not (is_job and places == 1) then
+  if not searchable then
     return "unknown"
   end
   if not is_job then

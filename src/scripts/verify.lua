@@ -1,7 +1,7 @@
 -- verify: one page of the audit of the invariant: each id in `jobs` is in exactly one of `delayed`,
 -- `processing`, `dead`, and no other part names an id that `jobs` lacks. Read only.
 --
--- Reply: next cursor, entries looked at, then two values a finding: kind, id.
+-- Reply: next cursor, entries looked at, bytes read, then two values a finding: kind, id.
 --   "leased"   an id in `processing`; each of them is named, so that the caller can tell
 --   "unplaced" an id in `jobs` that is in neither `delayed` nor `dead`: to be found among the leased
 --   "suspect"  a breach, as far as this page can see; `mend` looks at the id as a whole
@@ -16,7 +16,7 @@ local part = ARGV[1]
 local cursor = ARGV[2]
 local page_size = ARGV[3]
 
-local reply = { "0", 0 }
+local reply = { "0", 0, 0 }
 local function find(kind, id)
   reply[#reply + 1], reply[#reply + 2] = kind, id
 end
@@ -58,8 +58,10 @@ local scans = {
 }
 local page = redis.call(scans[part][1], scans[part][2], cursor, "COUNT", page_size)
 local check = checks[part] or names_a_job
+local bytes = 0
 for at = 1, #page[2], 2 do
   check(page[2][at])
+  bytes = bytes + #page[2][at] + #page[2][at + 1]
 end
-reply[1], reply[2] = page[1], #page[2] / 2
+reply[1], reply[2], reply[3] = page[1], #page[2] / 2, bytes
 return reply

@@ -1,6 +1,6 @@
 /** The clients that may carry a queue. */
 import { Cluster, Redis } from "ioredis";
-import { Redis as Redis5 } from "ioredis5";
+import { Cluster as Cluster5, Redis as Redis5 } from "ioredis5";
 import { expect, onTestFinished, test } from "vitest";
 import { startServer } from "../../tools/redis/start-server.ts";
 import { Queue, Worker } from "../../src/index.ts";
@@ -62,9 +62,13 @@ test("a client with auto-pipelining", async () => {
   await roundTrip(closedAfterTest(new Redis(testRedisUrl(), { enableAutoPipelining: true })));
 });
 
-test("a cluster", async () => {
+test.each([
+  ["a cluster", Cluster, {}],
+  ["a cluster with a key prefix", Cluster, { keyPrefix: "app:" }],
+  ["a cluster of ioredis 5", Cluster5, { redisOptions: { connectionName: "five" } }],
+] as const)("%s", async (_, Client, options) => {
   const server = await startServer({ args: ["--cluster-enabled", "yes"] });
   onTestFinished(() => server.stop());
-  const cluster = closedAfterTest(new Cluster([{ host: server.host, port: server.port }]));
-  await roundTrip(cluster);
+  const nodes = [{ host: server.host, port: server.port }];
+  await roundTrip(closedAfterTest(new Client(nodes, options)) as unknown as Cluster);
 });

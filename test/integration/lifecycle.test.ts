@@ -57,14 +57,13 @@ const parts: Record<string, MakePart> = {
       keeper: new LeaseKeeper({
         store,
         visibilityTimeoutMs: 200,
-        onLost: nothing,
         onError: failure,
       }),
       onSlotFree: nothing,
       onEnd: nothing,
     }),
   LeaseKeeper: ({ store }) =>
-    new LeaseKeeper({ store, visibilityTimeoutMs: 200, onLost: nothing, onError: failure }),
+    new LeaseKeeper({ store, visibilityTimeoutMs: 200, onError: failure }),
   Producer: ({ store }) => new Producer(store, 1_000),
   Reaper: ({ store }) =>
     new Reaper({

@@ -34,8 +34,15 @@ describe("an envelope comes back as it went in", () => {
   });
 });
 
-test("a head without options is ten bytes", () => {
-  expect(encodeEnvelope({ enqueuedAtMs, payload: "" })).toHaveLength(10);
+test("a head without options is fourteen bytes", () => {
+  expect(encodeEnvelope({ enqueuedAtMs, payload: "" })).toHaveLength(14);
+});
+
+test("two envelopes of the same content differ, so that a second call is no resend of the first", () => {
+  const envelopes = Array.from({ length: 1_000 }, () =>
+    encodeEnvelope({ enqueuedAtMs, payload: "x" }),
+  );
+  expect(new Set(envelopes).size).toBe(1_000);
 });
 
 describe("damage is told, never guessed around", () => {
@@ -43,15 +50,15 @@ describe("damage is told, never guessed around", () => {
     "",
     "\n",
     "no line feed",
-    "2abc\npayload",
+    "2abc-0\npayload",
     "1\npayload",
-    "1abc{\npayload",
-    '1abc{"m":0}\npayload',
-    '1abc{"m":"3"}\npayload',
-    '1abc{"h":{"a":1}}\npayload',
-    '1abc{"h":[]}\npayload',
-    "1ABC\npayload",
-    "1zzzzzzzzzzzzzzzz\npayload",
+    "1abc-0{\npayload",
+    '1abc-0{"m":0}\npayload',
+    '1abc-0{"m":"3"}\npayload',
+    '1abc-0{"h":{"a":1}}\npayload',
+    '1abc-0{"h":[]}\npayload',
+    "1ABC-0\npayload",
+    "1zzzzzzzzzzzzzzzz-0\npayload",
   ])("%j", (stored) => {
     expect(() => decodeEnvelope(stored)).toThrow(PayloadError);
   });

@@ -3,7 +3,12 @@
  * and nothing else names a job that is not stored. Works in pages, beside running workers: pages only
  * name suspects, and each suspect is then looked at as a whole in one atomic step.
  */
-import { ADMIN_BATCH_JOBS, VERIFY_MAX_FINDINGS } from "../model/limits.ts";
+import {
+  ADMIN_BATCH_JOBS,
+  VERIFY_MAX_FINDINGS,
+  VERIFY_PAGE_BYTES,
+  VERIFY_PAGE_ENTRIES,
+} from "../model/limits.ts";
 import type { JobStore } from "../store/job-store.ts";
 
 const PARTS = ["processing", "jobs", "delayed", "dead", "attempts", "errors"] as const;
@@ -35,8 +40,10 @@ export async function audit(store: JobStore, repairs: boolean): Promise<VerifyRe
   const leased = new Set<string>();
   for (const part of PARTS) {
     let cursor = "0";
+    let pageSize = 1;
     do {
-      const page = await store.verifyPage(part, cursor);
+      const page = await store.verifyPage(part, cursor, pageSize);
+      pageSize = nextPageSize(pageSize, page.bytes);
       cursor = page.cursor;
       tally.jobs += part === "jobs" ? page.entries : 0;
       const suspects = new Set<string>();
@@ -53,6 +60,13 @@ export async function audit(store: JobStore, repairs: boolean): Promise<VerifyRe
     } while (cursor !== "0");
   }
   return { ...tally, isSound: tally.breachCount === 0 && tally.unknownCount === 0 };
+}
+
+/** Scanning `jobs` reads the payloads: pages grow only as long as those are small. */
+function nextPageSize(pageSize: number, bytes: number): number {
+  return bytes < VERIFY_PAGE_BYTES
+    ? Math.min(pageSize * 2, VERIFY_PAGE_ENTRIES)
+    : Math.max(1, Math.floor(pageSize / 2));
 }
 
 async function examine(

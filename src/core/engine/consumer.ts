@@ -12,8 +12,8 @@ import type { ResolvedClaimOptions } from "../model/worker-options.ts";
 import type { ClaimedJob, ClaimReply, ClaimRequest } from "../store/messages.ts";
 import { openDelivery } from "./delivery.ts";
 import { renewLateJobs } from "./late-jobs.ts";
-import { Lease } from "./lease.ts";
-import { Delivery, leaseRefused } from "./manual-delivery.ts";
+import { Lease, leaseLost } from "./lease.ts";
+import { Delivery } from "./manual-delivery.ts";
 import type { Part } from "./part.ts";
 import type { QueueCore } from "./queue-core.ts";
 import { reapDelaysMs } from "./reaper.ts";
@@ -195,7 +195,7 @@ export class Consumer implements Part {
       const extendedAt = monotonicNow();
       const [isHeld] = await this.#core.store.extend([lease], visibilityTimeoutMs);
       if (!isHeld) {
-        throw leaseRefused(lease.id);
+        throw leaseLost(lease.id, "its token is no longer in force");
       }
       lease.renew(extendedAt, visibilityTimeoutMs);
     };

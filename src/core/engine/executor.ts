@@ -147,6 +147,10 @@ export class Executor implements Part {
     }
     delivery.isStarted = true;
     delivery.startedAt = monotonicNow();
+    if (delivery.lease.lost) {
+      this.#finish(delivery, RELEASE); // while it waited for its slot
+      return;
+    }
     const { rules, worker } = this.#options;
     const opened = openDelivery(delivery.claimed, rules, worker.maxAttempts);
     return opened instanceof Promise
@@ -158,8 +162,8 @@ export class Executor implements Part {
     if (!this.#deliveries.has(delivery)) {
       return; // given back while its payload was validated
     }
-    if ("kind" in opened) {
-      this.#finish(delivery, opened);
+    if ("kind" in opened || delivery.lease.lost) {
+      this.#finish(delivery, "kind" in opened ? opened : RELEASE);
       return;
     }
     const { claimed, lease } = delivery;

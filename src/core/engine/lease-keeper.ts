@@ -3,18 +3,18 @@
  * declares lost those that Redis refuses to extend or whose own deadline has passed.
  */
 import { monotonicNow, startTimer, type Timer } from "../model/clock.ts";
-import { LeaseLostError } from "../model/errors.ts";
 import { RETRY_PAUSE_MAX_MS, SETTLE_BATCH_JOBS } from "../model/limits.ts";
 import type { JobStore } from "../store/job-store.ts";
-import type { Lease } from "./lease.ts";
+import { type Lease, leaseLost } from "./lease.ts";
 import type { Part } from "./part.ts";
 
 export interface LeaseKeeperOptions {
   readonly store: JobStore;
   readonly visibilityTimeoutMs: number;
-  readonly onLost: (lease: Lease) => void;
   readonly onError: (error: unknown) => void;
 }
+
+const REFUSED = "its token is no longer in force";
 
 export class LeaseKeeper implements Part {
   readonly #options: LeaseKeeperOptions;
@@ -49,11 +49,11 @@ export class LeaseKeeper implements Part {
   }
 
   /**
-   * Extends the leases now.
+   * Extends the leases now; which of them Redis has extended.
    *
    * @throws HoldfastError if Redis gives no answer; refused leases are declared lost instead
    */
-  async extend(leases: readonly Lease[]): Promise<void> {
+  async extend(leases: readonly Lease[]): Promise<boolean[]> {
     const { store, visibilityTimeoutMs } = this.#options;
     const sentAt = monotonicNow();
     for (const lease of leases) lease.isBeingExtended = true;
@@ -63,9 +63,10 @@ export class LeaseKeeper implements Part {
         if (extended[index]) {
           lease.renew(sentAt, visibilityTimeoutMs);
         } else {
-          this.#lose(lease, "its token is no longer in force");
+          this.#lose(lease, REFUSED);
         }
       }
+      return extended;
     } finally {
       for (const lease of leases) lease.isBeingExtended = false;
     }
@@ -73,9 +74,9 @@ export class LeaseKeeper implements Part {
 
   /** @throws LeaseLostError if Redis refuses */
   async extendOne(lease: Lease): Promise<void> {
-    await this.extend([lease]);
-    if (lease.lost) {
-      throw lease.lost;
+    const [isHeld] = await this.extend([lease]);
+    if (!isHeld || lease.lost) {
+      throw lease.lost ?? leaseLost(lease.id, REFUSED);
     }
   }
 
@@ -120,10 +121,7 @@ export class LeaseKeeper implements Part {
 
   #lose(lease: Lease, reason: string): void {
     if (this.#leases.delete(lease)) {
-      lease.lose(
-        new LeaseLostError(`the lease of job ${JSON.stringify(lease.id)} is lost: ${reason}`),
-      );
-      this.#options.onLost(lease);
+      lease.lose(leaseLost(lease.id, reason));
     }
   }
 }

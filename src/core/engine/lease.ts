@@ -1,5 +1,5 @@
 /** This process's view of one claim: its token, until when it surely holds, and its handler's signal. */
-import type { LeaseLostError } from "../model/errors.ts";
+import { LeaseLostError } from "../model/errors.ts";
 
 export class Lease {
   readonly id: string;
@@ -52,4 +52,8 @@ export class Lease {
     }
     return this.#controller.signal;
   }
+}
+
+export function leaseLost(id: string, reason: string): LeaseLostError {
+  return new LeaseLostError(`the lease of job ${JSON.stringify(id)} is lost: ${reason}`);
 }

@@ -1,6 +1,6 @@
 /** A job claimed by hand, with the calls that settle it. */
-import { checkBoolean, checkDuration, checkOptionNames, checkText } from "../model/checks.ts";
-import { describeError, LeaseLostError } from "../model/errors.ts";
+import { checkBoolean, checkDuration, checkOptionNames } from "../model/checks.ts";
+import { describeError, InvalidOptionError } from "../model/errors.ts";
 import { MAX_ERROR_LENGTH } from "../model/limits.ts";
 import { ACK, type Outcome } from "../model/outcome.ts";
 import type { SettleResult } from "../store/messages.ts";
@@ -53,21 +53,14 @@ export class Delivery<T> extends DeliveredJob<T> {
   /**
    * Moves the job to the dead letters.
    *
-   * @param reason 1 to 1,024 bytes
-   * @throws InvalidOptionError if the reason is empty or too long
+   * @param reason stored with the dead letter, cut to 1,024 characters
+   * @throws InvalidOptionError if the reason is no text, or empty
    */
   async bury(reason: string): Promise<SettleResult> {
-    return this.#settle({
-      kind: "bury",
-      counts: true,
-      reason: checkText("reason", reason, MAX_ERROR_LENGTH),
-    });
+    if (typeof reason !== "string" || reason === "") {
+      throw new InvalidOptionError("reason", reason, "a text that is not empty");
+    }
+    const cut = reason.toWellFormed().slice(0, MAX_ERROR_LENGTH);
+    return this.#settle({ kind: "bury", counts: true, reason: cut });
   }
-}
-
-/** What `extend` of a delivery throws when Redis refuses. */
-export function leaseRefused(id: string): LeaseLostError {
-  return new LeaseLostError(
-    `the lease of job ${JSON.stringify(id)} is lost: its token is no longer in force`,
-  );
 }

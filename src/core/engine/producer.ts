@@ -6,7 +6,12 @@ import {
   HoldfastError,
   RedisUnavailableError,
 } from "../model/errors.ts";
-import { BATCHES_IN_FLIGHT, ENQUEUE_BATCH_BYTES, ENQUEUE_BATCH_JOBS } from "../model/limits.ts";
+import {
+  BATCHES_IN_FLIGHT,
+  ENQUEUE_TRY_MIN_MS,
+  ENQUEUE_BATCH_BYTES,
+  ENQUEUE_BATCH_JOBS,
+} from "../model/limits.ts";
 import type { JobStore } from "../store/job-store.ts";
 import type { EnqueueReply, NewJob } from "../store/messages.ts";
 import { Batcher } from "./batcher.ts";
@@ -57,31 +62,40 @@ export class Producer implements Part {
     return this.#batcher.stop();
   }
 
-  /** Safe to repeat: a stored envelope that comes again is answered as created. */
+  /**
+   * Safe to repeat: a stored envelope that comes again is answered as created. Jobs whose time is up leave
+   * the batch, the others are tried again.
+   */
   async #send(jobs: TimedJob[]): Promise<(EnqueueReply | HoldfastError)[]> {
-    let lastFailure: RedisUnavailableError | undefined;
-    for (let failures = 1; ; failures += 1) {
-      const remainingMs = Math.max(1, Math.ceil(jobs[0]!.deadline - monotonicNow()));
+    const replies = new Map<TimedJob, EnqueueReply | HoldfastError>();
+    let open = jobs;
+    let lastFailure: Error | undefined;
+    for (let failures = 1; open.length > 0; failures += 1) {
+      const earliest = Math.min(...open.map(({ deadline }) => deadline));
+      const tryMs = Math.max(ENQUEUE_TRY_MIN_MS, Math.ceil(earliest - monotonicNow()));
       try {
-        return await withDeadline(
-          this.#store.enqueue(jobs, remainingMs),
-          remainingMs,
-          noAnswer(lastFailure),
-        );
+        const call = this.#store.enqueue(open, tryMs);
+        const answers = await withDeadline(call, tryMs, noAnswer(lastFailure));
+        for (const [index, job] of open.entries()) replies.set(job, answers[index]!);
+        break;
       } catch (error) {
         const isClosed = error instanceof ClosedError;
         if (!isClosed && !(error instanceof RedisUnavailableError)) {
           throw error;
         }
-        lastFailure = isClosed ? undefined : error;
+        lastFailure = error;
         const pauseMs = retryPauseMs(failures);
-        if (isClosed || monotonicNow() + pauseMs >= jobs[0]!.deadline) {
-          return jobs.map(
-            ({ id }) => new EnqueueUnconfirmedError([id], this.#timeoutMs, { cause: error }),
+        const retryAt = isClosed ? Number.POSITIVE_INFINITY : monotonicNow() + pauseMs;
+        for (const job of open.filter(({ deadline }) => deadline <= retryAt)) {
+          replies.set(
+            job,
+            new EnqueueUnconfirmedError([job.id], this.#timeoutMs, { cause: error }),
           );
         }
-        await pause(pauseMs);
+        open = open.filter(({ deadline }) => deadline > retryAt);
+        await pause(open.length > 0 ? pauseMs : 0);
       }
     }
+    return jobs.map((job) => replies.get(job)!);
   }
 }

@@ -15,6 +15,7 @@ export class QueueCore {
   readonly producer: Producer;
   readonly consumers: ConsumerPool;
   readonly #connection: Connection;
+  readonly #enqueues = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedQueueOptions) {
@@ -39,6 +40,16 @@ export class QueueCore {
     }
   }
 
+  /** Remembers an enqueue until it ends, for `close` to wait for: its schema may take its time. */
+  trackEnqueue<T>(enqueue: Promise<T>): Promise<T> {
+    if (this.options.schema) {
+      this.#enqueues.add(enqueue);
+      const forget = () => this.#enqueues.delete(enqueue);
+      enqueue.then(forget, forget);
+    }
+    return enqueue;
+  }
+
   /** Lets calls that wait for Redis end, for a bounded time, then closes what was opened here. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -47,6 +58,7 @@ export class QueueCore {
 
   async #close(): Promise<void> {
     const flushMs = Math.max(this.options.enqueueTimeoutMs, CLOSE_FLUSH_MS);
+    await settlesWithin(Promise.allSettled(this.#enqueues), flushMs);
     await Promise.all([
       settlesWithin(this.producer.stop(), flushMs),
       settlesWithin(this.consumers.stop(), CLOSE_FLUSH_MS),

@@ -1,5 +1,6 @@
 /** Hears the wake-ups of one worker. They are hints: without them, it polls. */
 import { settlesWithin } from "../model/clock.ts";
+import { RedisUnavailableError } from "../model/errors.ts";
 import { SUBSCRIBE_TIMEOUT_MS } from "../model/limits.ts";
 import type { Subscriber } from "../store/subscriber.ts";
 import type { Part } from "./part.ts";
@@ -31,7 +32,10 @@ export class Waker implements Part {
     const subscribing = this.#subscriber
       .subscribe(channel, { onWake, onError: (error) => this.#report(error) })
       .catch((error: unknown) => this.#report(error));
-    await settlesWithin(subscribing, SUBSCRIBE_TIMEOUT_MS);
+    if (!(await settlesWithin(subscribing, SUBSCRIBE_TIMEOUT_MS))) {
+      const message = `no wake-ups within ${SUBSCRIBE_TIMEOUT_MS} ms: polling until the subscription stands`;
+      this.#report(new RedisUnavailableError(message));
+    }
   }
 
   stop(): void {

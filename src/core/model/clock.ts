@@ -12,9 +12,12 @@ export function monotonicNow(): number {
   return performance.now();
 }
 
-/** Milliseconds since 1970 on this machine's clock: for display, never compared with a score. */
+/**
+ * Whole milliseconds since 1970 on this machine's clock: for display, never compared with a score. 0
+ * for a clock that is before that, or broken.
+ */
 export function wallClockNow(): number {
-  return Date.now();
+  return Math.max(0, Math.trunc(Date.now())) || 0;
 }
 
 /** Calls back once after `delayMs`. */

@@ -67,11 +67,11 @@ function resolveDue({ delayMs, runAt }: DueOptions): string {
     );
   }
   const time = runAt instanceof Date ? runAt.getTime() : runAt;
-  if (!Number.isSafeInteger(time) || time < 0 || time > limits.MAX_TIME_MS) {
+  if (!Number.isSafeInteger(time) || time < 0 || time > limits.MAX_DATE_MS) {
     throw new InvalidOptionError(
       "runAt",
       runAt,
-      `a valid Date, or whole milliseconds since 1970 up to ${limits.MAX_TIME_MS}`,
+      `a valid Date, or whole milliseconds since 1970 up to ${limits.MAX_DATE_MS}`,
     );
   }
   return String(time);

@@ -1,8 +1,11 @@
 /**
- * The stored form of a job, opaque to the scripts: `1<enqueued at, base 36>[<JSON of options>]\n<payload>`.
- * JSON never holds a raw line feed, so the first one ends the head, and the payload is untouched bytes.
+ * The stored form of a job, opaque to the scripts:
+ * `1<enqueued at, base 36>-<nonce>[<JSON of options>]\n<payload>`. The nonce tells a second call with the
+ * same content from a resend of the first. JSON never holds a raw line feed, so the first one ends the
+ * head, and the payload is untouched bytes.
  */
 import { PayloadError } from "./errors.ts";
+import { newNonce } from "./ids.ts";
 
 const FORMAT = "1";
 const LINE_FEED = 10;
@@ -27,7 +30,7 @@ const NO_HEADERS: Headers = Object.freeze(Object.create(null));
 
 export function encodeEnvelope(envelope: Envelope): string | Buffer {
   const { enqueuedAtMs, maxAttempts, headers, payload } = envelope;
-  let head = FORMAT + enqueuedAtMs.toString(36);
+  let head = `${FORMAT}${enqueuedAtMs.toString(36)}-${newNonce()}`;
   if (maxAttempts !== undefined || headers !== undefined) {
     const options: HeadOptions = {};
     if (maxAttempts !== undefined) options.m = maxAttempts;
@@ -44,7 +47,7 @@ export function encodeEnvelope(envelope: Envelope): string | Buffer {
 export function decodeEnvelope(stored: string | Buffer): Required<Envelope> {
   const end = typeof stored === "string" ? stored.indexOf("\n") : stored.indexOf(LINE_FEED);
   const head = typeof stored === "string" ? stored.slice(0, end) : stored.toString("utf8", 0, end);
-  const match = end > 0 ? /^1([0-9a-z]{1,11})(\{.*\})?$/.exec(head) : null;
+  const match = end > 0 ? /^1([0-9a-z]{1,11})-[0-9a-z]+(\{.*\})?$/.exec(head) : null;
   const enqueuedAtMs = match ? Number.parseInt(match[1]!, 36) : Number.NaN;
   if (!match || !Number.isSafeInteger(enqueuedAtMs)) {
     throw new PayloadError("the stored envelope is not one that this release of holdfast can read");

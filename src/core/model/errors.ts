@@ -146,6 +146,16 @@ export class UnexpectedError extends HoldfastError {
 export class OverloadedError extends HoldfastError {
   readonly code = "OVERLOADED";
   readonly retryable = true;
+  /** The ids that are not stored, where `enqueueMany` was refused. */
+  readonly ids: readonly string[];
+
+  constructor(
+    message: string,
+    options?: HoldfastErrorOptions & { readonly ids?: readonly string[] },
+  ) {
+    super(message, options);
+    this.ids = options?.ids ?? [];
+  }
 }
 
 /** The queue or worker was closed before. */
@@ -156,7 +166,12 @@ export class ClosedError extends HoldfastError {
 
 /** An error as one line of at most `maxLength` characters, for storage in `errors`. */
 export function describeError(error: unknown, maxLength: number): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : describeValue(error);
+  let text: string;
+  try {
+    text = error instanceof Error ? `${error.name}: ${error.message}` : describeValue(error);
+  } catch {
+    text = "an error that cannot be described"; // anything can be thrown, also what throws when read
+  }
   return text.toWellFormed().slice(0, maxLength);
 }
 

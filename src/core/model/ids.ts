@@ -1,13 +1,15 @@
 /** Ids that sort by the time they were made, and the names of workers. */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { wallClockNow } from "./clock.ts";
 
 const COUNTER_SIZE = 36 ** 4;
+const NONCE_SIZE = 36 ** 3;
 const REDRAW_MS = 1_000;
 
 let prefixTime = -1;
 let prefix = "";
 let counter = 0;
+let nonce = randomInt(NONCE_SIZE);
 let suffix = "";
 let suffixDrawnAt = Number.NEGATIVE_INFINITY;
 
@@ -28,6 +30,12 @@ export function newJobId(): string {
   }
   counter = (counter + 1) % COUNTER_SIZE;
   return prefix + counter.toString(36).padStart(4, "0") + suffix;
+}
+
+/** Three characters that differ from call to call, and most likely from process to process. */
+export function newNonce(): string {
+  nonce = (nonce + 1) % NONCE_SIZE;
+  return nonce.toString(36).padStart(3, "0");
 }
 
 /** A new name for a worker or a manual consumer: 16 random characters from 0-9 and a-z. */

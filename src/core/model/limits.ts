@@ -8,6 +8,8 @@ const MIB = 1024 * KIB;
 
 /** Largest integer that a sorted set's score and a JavaScript number both hold exactly. */
 export const MAX_TIME_MS = Number.MAX_SAFE_INTEGER;
+/** The latest moment that a Date can hold: due times are answered as Dates. */
+export const MAX_DATE_MS = 8_640_000_000_000_000;
 /** Longest span accepted for any timeout, delay or interval: a hundred years catches a wrong unit. */
 export const MAX_DURATION_MS = 100 * 366 * 24 * 60 * 60 * 1000;
 
@@ -41,6 +43,8 @@ export const REAP_BATCH_JOBS = 100;
 export const ADMIN_BATCH_JOBS = 100;
 /** Entries of one audit page, and leases that one `mend` may search through: about 1 ms a thousand. */
 export const VERIFY_PAGE_ENTRIES = 100;
+/** Bytes of a page above which the next one is made smaller. */
+export const VERIFY_PAGE_BYTES = 128 * KIB;
 export const MEND_MAX_LEASES = 3_000;
 /** Findings that one audit reports in full; the rest is counted. */
 export const VERIFY_MAX_FINDINGS = 1_000;
@@ -50,13 +54,16 @@ export const BATCHES_IN_FLIGHT = 2;
 /** Calls waiting for their batch, by number and by bytes: what a producer may pile up in memory. */
 export const MAX_PENDING_CALLS = 100_000;
 export const MAX_PENDING_BYTES = 256 * MIB;
-/** Jobs of an `enqueueMany` handed to the batches at a time. */
+/** Jobs, and bytes, of an `enqueueMany` handed to the batches at a time. */
 export const ENQUEUE_MANY_SLICE = 10_000;
+export const ENQUEUE_MANY_SLICE_BYTES = 16 * MIB;
 /** Manual claims that may wait at the same time on one queue object. */
 export const MAX_CONCURRENT_CLAIMS = 256;
 /** Outcomes that may wait for Redis before a worker stops claiming, on top of its concurrency. */
 export const MAX_UNSETTLED_JOBS = 1_000;
 
+/** A try of a batch is given this long, also where one of its jobs has less time left. */
+export const ENQUEUE_TRY_MIN_MS = 50;
 /** A call that has no answer by then counts as failed. Long against a round trip, short against a lease. */
 export const CALL_TIMEOUT_MS = 5_000;
 /** A worker starts without wake-ups if its subscription takes longer: they are hints. */

@@ -120,7 +120,11 @@ function checkConnection(connection: Connection): Connection {
         "a URL that starts with redis:// or rediss://",
       );
     }
-  } else if (typeof connection !== "object" || connection === null) {
+  } else if (
+    typeof connection !== "object" ||
+    connection === null ||
+    (connection as object) instanceof URL
+  ) {
     throw new InvalidOptionError(
       "connection",
       connection,

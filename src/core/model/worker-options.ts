@@ -1,10 +1,14 @@
 /** Options of a worker and of manual claims. */
 import { type Backoff, exponential } from "./backoff.ts";
 import { checkDuration, checkFunction, checkInteger, checkOptionNames } from "./checks.ts";
+import { InvalidOptionError } from "./errors.ts";
 import * as limits from "./limits.ts";
 
 export interface WorkerOptions {
-  /** Handlers that run at the same time. Default 10. */
+  /**
+   * Handlers that run at the same time. Default 10. One that ignores its signal after
+   * `handlerTimeoutMs` no longer counts, though it may still run.
+   */
   readonly concurrency?: number;
   /**
    * How long a claim holds a job, in milliseconds, unless it is extended, which the worker does at a
@@ -98,12 +102,19 @@ export function resolveClaimOptions(options: ClaimOptions): ResolvedClaimOptions
     visibilityTimeoutMs: checkVisibilityTimeout(options.visibilityTimeoutMs),
     waitMs: checkDuration("waitMs", options.waitMs ?? 0),
     maxAttempts: checkMaxAttempts(options.maxAttempts ?? 10),
-    signal: options.signal,
+    signal: options.signal === undefined ? undefined : checkSignal(options.signal),
   };
 }
 
 export function checkMaxAttempts(value: unknown): number {
   return checkInteger("maxAttempts", value, 1, limits.MAX_ATTEMPTS);
+}
+
+function checkSignal(signal: unknown): AbortSignal {
+  if (!(signal instanceof AbortSignal)) {
+    throw new InvalidOptionError("signal", signal, "an AbortSignal");
+  }
+  return signal;
 }
 
 function checkVisibilityTimeout(value: number | undefined): number {

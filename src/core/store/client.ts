@@ -7,6 +7,8 @@ export type RedisArgument = string | number | Buffer;
 export interface RedisClient {
   readonly status: string;
   readonly isCluster?: boolean;
+  /** Of a cluster client: what each node is connected with. */
+  readonly options?: { readonly redisOptions?: object };
   evalsha(...args: RedisArgument[]): Promise<unknown>;
   eval(...args: RedisArgument[]): Promise<unknown>;
   evalBuffer(...args: RedisArgument[]): Promise<unknown>;

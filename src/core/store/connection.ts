@@ -4,6 +4,7 @@ import { settlesWithin, startTimer } from "../model/clock.ts";
 import { ClosedError, type HoldfastError } from "../model/errors.ts";
 import { CALL_TIMEOUT_MS, CLOSE_FLUSH_MS, DISCONNECT_TIMEOUT_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
+import { ClientWatch } from "./client-watch.ts";
 import { isRedisClient, type RedisClient } from "./client.ts";
 import { translateError } from "./redis-errors.ts";
 import { checkServer } from "./server-check.ts";
@@ -26,13 +27,11 @@ const OWNED_CLIENT_OPTIONS = {
 export class Connection {
   readonly client: RedisClient;
   readonly isOwned: boolean;
-  /** Grows whenever the connection closes: a call around such a moment may have been sent twice. */
-  epoch = 0;
   readonly #failCall = new Set<(error: Error) => void>();
   readonly #allowUnsafeEviction: boolean;
   #check: Promise<void> | undefined;
   #isClosed = false;
-  #lastError: Error | undefined;
+  readonly #watch: ClientWatch;
 
   constructor({ connection, allowUnsafeEviction }: ResolvedQueueOptions) {
     this.#allowUnsafeEviction = allowUnsafeEviction;
@@ -40,8 +39,7 @@ export class Connection {
     this.client = this.isOwned
       ? openClient(connection as string | RedisOptions)
       : (connection as RedisClient);
-    this.client.on("close", this.#onClose);
-    this.client.on("ready", this.#onReady);
+    this.#watch = ClientWatch.of(this.client);
     if (this.isOwned) {
       this.client.on("error", this.#onError);
     }
@@ -52,15 +50,20 @@ export class Connection {
     this.#check ??= this.call(checkServer(this.client, this.#allowUnsafeEviction)).catch(
       (error: unknown) => {
         this.#check = undefined;
-        throw translateError(error, this.#lastError);
+        throw translateError(error, this.#watch.lastError);
       },
     );
     return this.#check;
   }
 
+  /** Grows whenever the connection closes: a call around such a moment may have been sent twice. */
+  get epoch(): number {
+    return this.#watch.epoch;
+  }
+
   /** Why the connection was last lost, until it is back. */
   get lastError(): Error | undefined {
-    return this.#lastError;
+    return this.#watch.lastError;
   }
 
   /** The call's reply, or its failure after `timeoutMs` or at the connection's close. */
@@ -79,14 +82,19 @@ export class Connection {
     });
     try {
       return await Promise.race([reply, failure]);
+    } catch (error) {
+      throw this.#isClosed ? closed() : error;
     } finally {
       stop?.();
     }
   }
 
   async close(): Promise<void> {
-    this.client.off("close", this.#onClose);
-    this.client.off("ready", this.#onReady);
+    if (this.#isClosed) {
+      return;
+    }
+    this.#isClosed = true;
+    this.#watch.release();
     if (this.isOwned) {
       // Whether or not the server still takes leave, the socket goes.
       if (this.client.status === "ready") {
@@ -94,7 +102,6 @@ export class Connection {
       }
       this.client.disconnect();
     }
-    this.#isClosed = true;
     // ioredis itself leaves calls unanswered that wait for a reconnect when it is told to disconnect.
     for (const fail of this.#failCall) {
       fail(closed());
@@ -103,21 +110,15 @@ export class Connection {
 
   #noAnswer(timeoutMs: number): HoldfastError {
     const message = `no answer within ${timeoutMs} ms`;
-    const reason = this.#lastError ? `${message}, after: ${this.#lastError.message}` : message;
+    const reason = this.#watch.lastError
+      ? `${message}, after: ${this.#watch.lastError.message}`
+      : message;
     return translateError(new Error(reason));
   }
 
-  readonly #onClose = (): void => {
-    this.epoch += 1;
-  };
-
-  readonly #onReady = (): void => {
-    this.#lastError = undefined;
-  };
-
   /** Kept for the message of the call that fails for it; the calls themselves report the failure. */
   readonly #onError = (error: Error): void => {
-    this.#lastError = error;
+    this.#watch.lastError = error;
   };
 }
 

@@ -14,6 +14,7 @@ import type {
   NewJob,
   PeekedJob,
   SettleResult,
+  VerifyPage,
 } from "./messages.ts";
 import { flatReply, readItems, type Reply, text } from "./replies.ts";
 import { ScriptRunner } from "./script-runner.ts";
@@ -64,7 +65,7 @@ export class JobStore {
     );
     return readItems(reply, 0, 2, (at) => {
       const dueAtMs = Number(reply[at + 1]);
-      return { isCreated: reply[at] === 1, dueAtMs: dueAtMs < 0 ? undefined : dueAtMs };
+      return { isCreated: Number(reply[at]) === 1, dueAtMs: dueAtMs < 0 ? undefined : dueAtMs };
     });
   }
 
@@ -137,7 +138,7 @@ export class JobStore {
     await this.open();
     const list = leases.flatMap<RedisArgument>(({ id, token }) => [id, token]);
     const reply = await this.#runner.run(scripts.extend, { visibilityTimeoutMs }, { list });
-    return flatReply("extend", reply, 0).map((value) => value === 1);
+    return flatReply("extend", reply, 0).map((value) => Number(value) === 1);
   }
 
   /** @param delaysMs waits after the first, second, … counted attempt; the last serves for all above */
@@ -181,13 +182,13 @@ export class JobStore {
     await this.open();
     const args = { wakeChannel: this.wakeChannel };
     const reply = await this.#runner.run(scripts.redrive, args, { list: ids });
-    return flatReply("redrive", reply, 0).map((value) => value === 1);
+    return flatReply("redrive", reply, 0).map((value) => Number(value) === 1);
   }
 
   async purge(ids: readonly string[]): Promise<boolean[]> {
     await this.open();
     const reply = await this.#runner.run(scripts.purge, {}, { list: ids });
-    return flatReply("purge", reply, 0).map((value) => value === 1);
+    return flatReply("purge", reply, 0).map((value) => Number(value) === 1);
   }
 
   async pause(): Promise<void> {
@@ -239,17 +240,15 @@ export class JobStore {
     }));
   }
 
-  async verifyPage(
-    part: string,
-    cursor: string,
-  ): Promise<{ cursor: string; entries: number; findings: { kind: string; id: string }[] }> {
+  async verifyPage(part: string, cursor: string, pageSize: number): Promise<VerifyPage> {
     await this.open();
-    const args = { part, cursor, pageSize: limits.VERIFY_PAGE_ENTRIES };
-    const reply = flatReply("verify", await this.#runner.run(scripts.verify, args), 2, 2);
+    const args = { part, cursor, pageSize };
+    const reply = flatReply("verify", await this.#runner.run(scripts.verify, args), 3, 2);
     return {
       cursor: text(reply[0]),
       entries: Number(reply[1]),
-      findings: readItems(reply, 2, 2, (at) => ({
+      bytes: Number(reply[2]),
+      findings: readItems(reply, 3, 2, (at) => ({
         kind: text(reply[at]),
         id: text(reply[at + 1]),
       })),

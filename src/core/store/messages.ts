@@ -58,3 +58,12 @@ export interface PeekedJob {
   readonly failedAttempts: number;
   readonly lastError: string;
 }
+
+/** One page of the audit. */
+export interface VerifyPage {
+  readonly cursor: string;
+  readonly entries: number;
+  /** How much Redis read for it: scanning `jobs` brings the payloads along. */
+  readonly bytes: number;
+  readonly findings: readonly { readonly kind: string; readonly id: string }[];
+}

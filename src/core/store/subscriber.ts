@@ -94,7 +94,10 @@ function duplicateForSubscribing(client: RedisClient): RedisClient {
     socketTimeout: undefined,
     commandTimeout: undefined,
   };
-  return client.isCluster
-    ? client.duplicate([], { shardedSubscribers: true, redisOptions: options })
-    : client.duplicate(options);
+  if (!client.isCluster) {
+    return client.duplicate(options);
+  }
+  // ioredis 5 replaces the nodes' options where ioredis 6 merges them: a password must not get lost.
+  const redisOptions = { ...client.options?.redisOptions, ...options };
+  return client.duplicate([], { keyPrefix: "", shardedSubscribers: true, redisOptions });
 }

@@ -72,9 +72,9 @@ describe("claim, asked the same once more", () => {
     await queue.run(reap, { maxJobs: 10, wakeChannel: "" }, [0]);
     expect((await claimJobs(queue, { workerId: "w1" })).ids).toEqual([]);
     const taken = await claimJobs(queue, { workerId: "w2" });
-    expect(taken).toMatchObject({ ids: ["a"], token: 2 });
+    expect(taken.ids).toEqual(["a"]);
     expect((await claimJobs(queue, { workerId: "w1" })).ids).toEqual([]);
-    expect([...(await queue.part("processing")).keys()]).toEqual(["a:2"]);
+    expect([...(await queue.part("processing")).keys()]).toEqual([`a:${taken.token}`]);
   });
 
   it("gives the same jobs while the queue is paused", async () => {
@@ -89,9 +89,9 @@ describe("claim, asked the same once more", () => {
   it("gives the same jobs past the end of their leases, as long as nobody gave them back", async () => {
     const queue = openQueue();
     await queue.plantDelayed("a", -1_000);
-    await claimJobs(queue);
+    const { token } = await claimJobs(queue);
     await queue.moveTime(40_000);
-    expect(await claimJobs(queue)).toMatchObject({ ids: ["a"], token: 1, leaseEndsIn: 0 });
+    expect(await claimJobs(queue)).toMatchObject({ ids: ["a"], token, leaseEndsIn: 0 });
   });
 
   it("looks anew where the first time gave nothing", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CLAIM_BATCH_JOBS, MAX_VISIBILITY_TIMEOUT_MS } from "../../../src/core/model/limits.ts";
-import { claim, pause } from "../../../src/scripts/generated.ts";
+import { ack, claim, pause } from "../../../src/scripts/generated.ts";
 import { claimArguments, claimJobs, readClaim } from "../../helpers/script-claim.ts";
 import { expectWithin, HOSTILE_IDS, manyIds, openQueue } from "../../helpers/script-harness.ts";
 
@@ -16,7 +16,8 @@ describe("claim", () => {
     );
     const { token, now, lookIn, leaseEndsIn, jobs } = readClaim(reply);
     expectWithin(now, from, to);
-    expect([token, lookIn, leaseEndsIn]).toEqual([1, 60_000, 30_000]);
+    expect([lookIn, leaseEndsIn]).toEqual([60_000, 30_000]);
+    expectWithin(token, from * 1_000, (to + 1) * 1_000); // Redis's clock in microseconds
     expect(jobs).toEqual([
       { id: "first", envelope: "envelope of first", due: first, attempts: 2 },
       { id: "later", envelope: "{}", due: later, attempts: 0 },
@@ -24,10 +25,10 @@ describe("claim", () => {
     const deadline = String(now + 30_000);
     expect(changes).toEqual({
       delayed: { first: null, later: null },
-      processing: { "first:1": deadline, "later:1": deadline },
+      processing: { [`first:${token}`]: deadline, [`later:${token}`]: deadline },
       claims: { w1: expect.any(String) },
       waiting: { w1: String(now + 60_000) },
-      meta: { token: "1" },
+      meta: { token: String(token) },
     });
   });
 
@@ -37,8 +38,21 @@ describe("claim", () => {
     const first = await claimJobs(queue, { request: 1, maxJobs: 2 });
     const second = await claimJobs(queue, { request: 2, maxJobs: 2 });
     expect([...first.ids, ...second.ids].toSorted()).toEqual(["a", "b", "c"]);
-    expect([first.token, second.token]).toEqual([1, 2]);
-    expect((await queue.part("processing")).has(`${second.ids[0]}:2`)).toBe(true);
+    expect(second.token).toBeGreaterThan(first.token);
+    const secondLease = `${second.ids[0]}:${second.token}`;
+    expect((await queue.part("processing")).has(secondLease)).toBe(true);
+  });
+
+  it("gives greater tokens also after Redis has lost all it had", async () => {
+    const queue = openQueue();
+    await queue.plantDelayed("a", -1_000);
+    const first = await claimJobs(queue);
+    await queue.client.del(...Object.values(queue.keys));
+    await queue.plantDelayed("a", -1_000);
+    const second = await claimJobs(queue);
+    expect(second.token).toBeGreaterThan(first.token);
+    expect(await queue.run(ack, {}, ["a", first.token])).toEqual([0]);
+    expect(await queue.run(ack, {}, ["a", second.token])).toEqual([1]);
   });
 
   it("lets tokens grow past every end of a job, and keeps them exact", async () => {
@@ -130,18 +144,20 @@ describe("claim", () => {
     );
     expect(readClaim(reply).jobs).toMatchObject([{ id: "a", attempts: 4 }]);
     expect(changes.delayed).toEqual({ lost: null, a: null });
-    expect(Object.keys(changes.processing ?? {})).toEqual(["a:1"]);
+    expect(Object.keys(changes.processing ?? {})).toEqual([`a:${readClaim(reply).token}`]);
     await queue.checkInvariant();
   });
 
   it("takes the largest batch of any ids, for any worker id", async () => {
     const queue = openQueue();
     const ids = [...HOSTILE_IDS, ...manyIds(CLAIM_BATCH_JOBS - HOSTILE_IDS.length)];
-    for (const [index, workerId] of ["worker", ...HOSTILE_IDS].entries()) {
+    let last = 0;
+    for (const workerId of ["worker", ...HOSTILE_IDS]) {
       await queue.plantMany(ids, (id) => queue.plantDelayed(id, 0, { attempts: 1 }));
       const change = { workerId, request: 1, maxJobs: CLAIM_BATCH_JOBS };
       const { token, jobs } = await claimJobs(queue, change);
-      expect(token).toBe(index + 1);
+      expect(token).toBeGreaterThan(last);
+      last = token;
       const envelopes = new Map(jobs.map(({ id, envelope }) => [id, envelope]));
       expect(envelopes).toEqual(new Map(ids.map((id) => [id, `envelope of ${id}`])));
       const leases = ids.map((id) => `${id}:${token}`);

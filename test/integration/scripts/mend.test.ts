@@ -116,8 +116,8 @@ describe("mend", () => {
     const { reply, changes } = await queue.watch(() =>
       queue.runOnBreach(mend, { mends: 1, maxLeases: 1 }, ids),
     );
-    // "double" is seen in one place only, and "held" in none: no verdict where leases decide.
-    expect(reply).toEqual(["unknown", "sound", "sound", "unknown", "unknown", "unknown"]);
+    // Any of them may have a lease that was not looked for.
+    expect(reply).toEqual(ids.map(() => "unknown"));
     expect(changes).toEqual({});
     const verdicts = await queue.runOnBreach(mend, { mends: 0, maxLeases: 2 }, ids);
     expect(verdicts).toEqual(["sound", "double", "sound", "orphan", "dangling", "sound"]);

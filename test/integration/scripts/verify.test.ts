@@ -13,7 +13,8 @@ async function look(queue: TestQueue, part: string, pageSize = VERIFY_PAGE_ENTRI
     const args = { part, cursor, pageSize };
     const { reply, changes } = await queue.watch(() => queue.runOnBreach(verify, args));
     expect(changes).toEqual({});
-    const [next, count, ...found] = reply as [string, number, ...string[]];
+    const [next, count, bytes, ...found] = reply as [string, number, number, ...string[]];
+    expect(bytes > 0).toBe(count > 0);
     for (let at = 0; at < found.length; at += 2) {
       findings.push(`${found[at]} ${found[at + 1]}`);
     }

@@ -1,0 +1,219 @@
+/** Callers, clients and handlers that do what one would not expect. */
+import { once } from "node:events";
+import { Redis } from "ioredis";
+import { expect, onTestFinished, test } from "vitest";
+import { fixed, LeaseLostError, OverloadedError, Queue, Worker } from "../../src/index.ts";
+import { gate, testQueue, testWorker } from "../helpers/holdfast.ts";
+import { failOnLeaks } from "../helpers/leak-check.ts";
+import { testRedisUrl, uniqueName } from "../helpers/redis.ts";
+import { waitFor } from "../helpers/wait-for.ts";
+
+failOnLeaks();
+
+test("a second call with the same id and content is a duplicate, however soon it comes", async () => {
+  const { queue } = testQueue<string>();
+  for (let n = 0; n < 50; n += 1) {
+    const id = `job-${n}`;
+    expect((await queue.enqueue("x", { id })).status).toBe("created");
+    expect((await queue.enqueue("x", { id, delayMs: 60_000 })).status).toBe("duplicate");
+  }
+});
+
+test("more than fits into memory at a time is sent in slices", async () => {
+  const { queue } = testQueue<string>();
+  const data = "x".repeat(1_000_000);
+  const results = await queue.enqueueMany(Array.from({ length: 300 }, () => ({ data })));
+  expect(results).toHaveLength(300);
+  expect((await queue.stats()).due).toBe(300);
+  // Claims of large jobs are cut by bytes, and get all of them in the end.
+  let claimed = 0;
+  while (claimed < 300) {
+    const deliveries = await queue.claim({ max: 100 });
+    expect(deliveries.length).toBeGreaterThan(0);
+    claimed += deliveries.length;
+  }
+});
+
+test("too many calls at a time are refused, with the ids that are not stored", async () => {
+  const { queue } = testQueue<string>();
+  const data = "x".repeat(900_000);
+  const many = Array.from({ length: 20 }, () => queue.enqueueMany(Array(20).fill({ data })));
+  const settled = await Promise.allSettled(many);
+  const refused = settled.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
+  expect(refused.every((error) => error instanceof OverloadedError)).toBe(true);
+  expect(refused.every((error) => (error as OverloadedError).ids.length > 0)).toBe(true);
+  const { due } = await queue.stats();
+  const unstored = refused.flatMap((error) => (error as OverloadedError).ids);
+  expect(due + unstored.length).toBe(400);
+});
+
+test("a client that answers numbers as strings", async () => {
+  const client = new Redis(testRedisUrl(), { stringNumbers: true, disconnectTimeout: 100 });
+  onTestFinished(() => client.disconnect());
+  const { queue } = testQueue<string>({ connection: client });
+  expect((await queue.enqueue("x")).status).toBe("created");
+  const [delivery] = await queue.claim();
+  await delivery!.extend();
+  expect(delivery).toMatchObject({ data: "x", attempt: 1 });
+  expect(await delivery!.ack()).toBe("done");
+  expect((await queue.stats()).totals).toMatchObject({ enqueued: 1, completed: 1 });
+});
+
+test("many queues on one client raise no warning", async () => {
+  const client = new Redis(testRedisUrl(), { disconnectTimeout: 100 });
+  onTestFinished(() => client.disconnect());
+  const warnings: Error[] = [];
+  const listen = (warning: Error) => warnings.push(warning);
+  process.on("warning", listen);
+  const queues = Array.from(
+    { length: 30 },
+    () => new Queue(uniqueName("many"), { connection: client }),
+  );
+  await Promise.all(queues.map((queue) => queue.stats()));
+  await Promise.all(queues.map((queue) => queue.close()));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", listen);
+  expect(warnings).toEqual([]);
+});
+
+test.each([
+  ["whose message is no text", Object.assign(new Error("x"), { message: Symbol("odd") })],
+  [
+    "whose message throws",
+    Object.defineProperty(new Error("x"), "message", {
+      get: () => {
+        throw new Error("unreadable");
+      },
+    }),
+  ],
+  ["that is no error", Object.create(null) as unknown],
+])("an error %s fails the attempt like any other", async (_, thrown) => {
+  const { queue } = testQueue<string>();
+  await queue.enqueue("x");
+  const worker = await testWorker(queue, () => Promise.reject(thrown as Error), { maxAttempts: 1 });
+  await once(worker, "dead");
+  expect(worker.health().running).toBe(0);
+});
+
+test("a listener that rejects is a warning, and no more", async () => {
+  const { queue } = testQueue<string>();
+  const worker = await testWorker(queue, () => undefined);
+  worker.on("completed", () => Promise.reject(new Error("late")));
+  const warning = once(process, "warning");
+  await queue.enqueue("x");
+  expect(((await warning) as [Error])[0].message).toContain(
+    'the event "completed" threw Error: late',
+  );
+});
+
+test("extending by hand after the handler's time is up tells that the job is gone", async () => {
+  const { queue } = testQueue<string>();
+  await queue.enqueue("x");
+  const extended = gate<unknown>();
+  const worker = await testWorker(
+    queue,
+    async (job, { signal }) => {
+      if (job.attempt > 1) return;
+      await once(signal, "abort");
+      await waitFor(async () => (await queue.stats()).totals.retried === 1);
+      await job.extend().then(() => extended.resolve("extended"), extended.resolve);
+    },
+    { handlerTimeoutMs: 30, backoff: fixed({ delayMs: 60_000 }) },
+  );
+  await once(worker, "retried");
+  expect(await extended.promise).toBeInstanceOf(LeaseLostError);
+});
+
+test("a prefetched job that was lost while it waited is not run", async () => {
+  const { queue, redis, keys } = testQueue<string>();
+  await queue.enqueueMany([{ data: "first" }, { data: "second", id: "second" }]);
+  const go = gate();
+  const ran: string[] = [];
+  const worker = await testWorker(
+    queue,
+    async (job) => {
+      ran.push(job.data);
+      await go.promise;
+    },
+    { concurrency: 1, prefetch: 1, visibilityTimeoutMs: 200 },
+  );
+  await waitFor(() => worker.health().running === 2);
+  const lost = once(worker, "lease-lost");
+  const leases = await redis.zrange(keys.processing, 0, "-1");
+  const [first, second] = leases.toSorted(
+    (a, b) => Number(a.startsWith("second:")) - Number(b.startsWith("second:")),
+  );
+  await redis.zrem(keys.processing, second!);
+  // Both are extended together: once the first one is, the worker knows that the second one is not.
+  const deadline = await redis.zscore(keys.processing, first!);
+  await waitFor(async () => (await redis.zscore(keys.processing, first!)) !== deadline);
+  go.resolve();
+  expect((await lost)[0]).toMatchObject({ id: "second" });
+  expect(ran).toEqual(["first"]);
+});
+
+test("redriving a number of dead letters does not send the same ones round", async () => {
+  const { queue, another } = testQueue<number>();
+  await queue.enqueueMany(Array.from({ length: 150 }, (_, data) => ({ data, maxAttempts: 1 })));
+  let runs = 0;
+  await testWorker(
+    another(),
+    () => {
+      runs += 1;
+      throw new Error("always");
+    },
+    { concurrency: 50 },
+  );
+  await waitFor(async () => (await queue.stats()).dead === 150);
+  expect(await queue.dead.redrive({ limit: 10_000 })).toBe(150);
+  await waitFor(async () => (await queue.stats()).dead === 150);
+  expect(runs).toBe(300);
+});
+
+test("a signal that is none is refused", async () => {
+  const { queue } = testQueue();
+  await expect(queue.claim({ signal: {} as never, waitMs: 100 })).rejects.toThrow(
+    "signal is an object",
+  );
+});
+
+test("items that are none are refused", async () => {
+  const { queue } = testQueue();
+  await expect(queue.enqueueMany([null as never])).rejects.toThrow("items is an array");
+});
+
+test("closing a queue waits for enqueues whose schema takes its time", async () => {
+  const valid = gate<{ value: string }>();
+  const validating = gate();
+  const schema = {
+    "~standard": {
+      version: 1 as const,
+      vendor: "test",
+      validate: () => {
+        validating.resolve();
+        return valid.promise;
+      },
+    },
+  };
+  const { queue, another } = testQueue<string>();
+  const slow = another({ schema });
+  const enqueued = slow.enqueue("x");
+  await validating.promise;
+  const closed = slow.close();
+  valid.resolve({ value: "x" });
+  expect((await enqueued).status).toBe("created");
+  await closed;
+  expect((await queue.stats()).due).toBe(1);
+});
+
+test("a worker whose queue was closed first says nothing of it, and still closes", async () => {
+  const { another } = testQueue<string>();
+  const queue = another();
+  const worker = new Worker(queue, () => undefined, { pollIntervalMs: 10 });
+  const errors: Error[] = [];
+  worker.on("error", (error) => errors.push(error));
+  await worker.start();
+  await queue.close();
+  expect(await worker.close()).toEqual({ finished: 0, released: 0, abandoned: 0 });
+  expect(errors).toEqual([]);
+});
