@@ -37,7 +37,9 @@ test("more than fits into memory at a time is sent in slices", async () => {
 test("too many calls at a time are refused, with the ids that are not stored", async () => {
   const { queue } = testQueue<string>();
   const data = "x".repeat(900_000);
-  const many = Array.from({ length: 20 }, () => queue.enqueueMany(Array(20).fill({ data })));
+  const many = Array.from({ length: 20 }, () =>
+    queue.enqueueMany(Array.from({ length: 20 }, () => ({ data }))),
+  );
   const settled = await Promise.allSettled(many);
   const refused = settled.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
   expect(refused.every((error) => error instanceof OverloadedError)).toBe(true);
@@ -98,7 +100,8 @@ test.each([
 test("a listener that rejects is a warning, and no more", async () => {
   const { queue } = testQueue<string>();
   const worker = await testWorker(queue, () => undefined);
-  worker.on("completed", () => Promise.reject(new Error("late")));
+  const rejecting = (): unknown => Promise.reject(new Error("late"));
+  worker.on("completed", rejecting as () => void);
   const warning = once(process, "warning");
   await queue.enqueue("x");
   expect(((await warning) as [Error])[0].message).toContain(
