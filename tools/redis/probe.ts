@@ -58,6 +58,7 @@ async function withClient<Result>(
 ): Promise<Result> {
   const client = new Redis(url, {
     lazyConnect: true,
+    disconnectTimeout: 100, // a socket that is gone already never tells ioredis, which waits 2 s by default
     connectTimeout: connectTimeoutMs,
     commandTimeout: connectTimeoutMs,
     maxRetriesPerRequest: 0,
