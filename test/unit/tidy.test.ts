@@ -117,8 +117,11 @@ describe("sizes", () => {
 });
 
 test("nothing is left to do in the code", () => {
-  const offenders = handWritten.filter((file) =>
-    /\b(TO-?DO|FIX-?ME|XXX)\b/.test(readFileSync(file, "utf8").replaceAll(/TO-\?DO.*XXX/g, "")),
+  const marks = ["TODO", "FIXME", "XXX"];
+  const offenders = handWritten.filter(
+    (file) =>
+      file !== import.meta.filename &&
+      marks.some((mark) => readFileSync(file, "utf8").includes(mark)),
   );
   expect(offenders.map(name)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 /** What a queue's parts share, and what its workers and manual claims build on. */
-import { settlesWithin } from "../model/clock.ts";
+import { monotonicNow, settlesWithin } from "../model/clock.ts";
 import { ClosedError } from "../model/errors.ts";
 import { CLOSE_FLUSH_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
@@ -58,9 +58,10 @@ export class QueueCore {
 
   async #close(): Promise<void> {
     const flushMs = Math.max(this.options.enqueueTimeoutMs, CLOSE_FLUSH_MS);
+    const flushEndsAt = monotonicNow() + flushMs;
     await settlesWithin(Promise.allSettled(this.#enqueues), flushMs);
     await Promise.all([
-      settlesWithin(this.producer.stop(), flushMs),
+      settlesWithin(this.producer.stop(), flushEndsAt - monotonicNow()),
       settlesWithin(this.consumers.stop(), CLOSE_FLUSH_MS),
     ]);
     await this.#connection.close();
