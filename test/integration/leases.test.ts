@@ -86,11 +86,12 @@ describe("a lease", () => {
           });
         });
       },
-      { visibilityTimeoutMs: 600 },
+      // No slot is free for the job's second delivery, which is for the other holder.
+      { visibilityTimeoutMs: 1_500, concurrency: 1 },
     );
     await held.promise;
     const lost = once(first, "lease-lost");
-    await passTime(601);
+    await passTime(1_501);
     // Reaped and taken by hand, before the first worker's next extension is due.
     const [delivery] = await another().claim({ waitMs: 5_000 });
     expect(await reason.promise).toBeInstanceOf(LeaseLostError);
