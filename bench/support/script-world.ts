@@ -3,6 +3,7 @@ import { resolveQueueOptions } from "../../src/core/model/queue-options.ts";
 import * as limits from "../../src/core/model/limits.ts";
 import { Connection } from "../../src/core/store/connection.ts";
 import { JobStore } from "../../src/core/store/job-store.ts";
+import { ShardLayout } from "../../src/core/store/shard-layout.ts";
 import { queueKeys } from "../../src/core/store/keys.ts";
 import type { LeaseKey, NewJob } from "../../src/core/store/messages.ts";
 import type { BenchQueue } from "./bench-queue.ts";
@@ -35,13 +36,14 @@ export class ScriptWorld {
       prefix: queue.prefix,
     });
     this.#connection = new Connection(this.#options);
-    this.store = new JobStore(this.#connection, this.#options);
+    this.store = this.freshStore();
     this.keys = queueKeys(queue.prefix, queue.name);
   }
 
   /** A store that has not checked the queue yet. */
   freshStore(): JobStore {
-    return new JobStore(this.#connection, this.#options);
+    const layout = new ShardLayout(this.#connection, this.#options);
+    return new JobStore(this.#connection, this.#options, layout, this.#options.name);
   }
 
   async fill(jobs: number, progress: (text: string) => void): Promise<void> {

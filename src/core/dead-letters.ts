@@ -4,8 +4,11 @@ import { InvalidOptionError } from "./model/errors.ts";
 import type { JobSnapshot } from "./model/job.ts";
 import { ADMIN_BATCH_JOBS, MAX_TIME_MS } from "./model/limits.ts";
 import type { QueueCore } from "./engine/queue-core.ts";
+import { type DeadPlace, FIRST_PLACE, readDeadPage } from "./engine/dead-pages.ts";
+import { groupByShard } from "./engine/shard.ts";
 import { readSnapshots } from "./engine/snapshots.ts";
 import { queueStats } from "./queue-results.ts";
+import type { JobStore } from "./store/job-store.ts";
 
 export interface DeadListOptions {
   /** Most jobs on the page, 1 to 100. Default 20. */
@@ -30,13 +33,6 @@ export interface DeadSelection {
   readonly diedBefore?: Date;
 }
 
-interface Position {
-  readonly id: string;
-  readonly diedAtMs: number;
-}
-
-const START: Position = { id: "", diedAtMs: 0 };
-
 export class DeadLetters<T> {
   readonly #core: QueueCore;
 
@@ -56,14 +52,9 @@ export class DeadLetters<T> {
     this.#core.ensureOpen();
     const page = await this.#page(
       limit,
-      options.cursor === undefined ? START : parseCursor(options.cursor),
+      options.cursor === undefined ? FIRST_PLACE : parseCursor(options.cursor),
     );
-    const { store, options: queue } = this.#core;
-    const jobs = await readSnapshots<T>(
-      store,
-      queue.codec,
-      page.map(({ id }) => id),
-    );
+    const jobs = await this.#readAll(page.map(({ id }) => id));
     const last = page.at(-1);
     return {
       // Redriven or purged since the page was read: no longer among the dead.
@@ -79,7 +70,7 @@ export class DeadLetters<T> {
    * @throws InvalidOptionError unless exactly one of `ids` and `limit` is given
    */
   redrive(selection: DeadSelection): Promise<number> {
-    return this.#forEachBatch(selection, (ids) => this.#core.store.redrive(ids));
+    return this.#forEachBatch(selection, (store, ids) => store.redrive(ids));
   }
 
   /**
@@ -89,42 +80,55 @@ export class DeadLetters<T> {
    * @throws InvalidOptionError unless exactly one of `ids` and `limit` is given
    */
   purge(selection: DeadSelection): Promise<number> {
-    return this.#forEachBatch(selection, (ids) => this.#core.store.purge(ids));
+    return this.#forEachBatch(selection, (store, ids) => store.purge(ids));
   }
 
   /** By id even where a limit is given: a repeated call must not take more than was asked for. */
   async #forEachBatch(
     selection: DeadSelection,
-    move: (ids: readonly string[]) => Promise<boolean[]>,
+    move: (store: JobStore, ids: readonly string[]) => Promise<boolean[]>,
   ): Promise<number> {
     const { ids, limit, untilMs } = checkSelection(selection);
     this.#core.ensureOpen();
     // Redriven jobs may die again meanwhile: without a count from before, the poisonous ones would go
     // round until the limit.
-    const count = ids?.length ?? Math.min(limit, queueStats(await this.#core.store.stats()).dead);
+    const count = ids?.length ?? Math.min(limit, await this.#countDead());
     let moved = 0;
-    let position = START;
+    let place = FIRST_PLACE;
     for (let taken = 0; taken < count;) {
       const size = Math.min(ADMIN_BATCH_JOBS, count - taken);
-      const page = ids ? [] : await this.#page(size, position, untilMs);
+      const page = ids ? [] : await this.#page(size, place, untilMs);
       const batch = ids ? ids.slice(taken, taken + size) : page.map(({ id }) => id);
       if (batch.length === 0) {
         break;
       }
-      moved += (await move(batch)).filter(Boolean).length;
-      position = page.at(-1) ?? START;
+      for (const [{ store }, group] of groupByShard(batch, (id) => this.#core.shardOf(id))) {
+        moved += (await move(store, group)).filter(Boolean).length;
+      }
+      place = page.at(-1) ?? FIRST_PLACE;
       taken += batch.length;
     }
     return moved;
   }
 
-  #page(maxJobs: number, after: Position, untilMs = MAX_TIME_MS): Promise<Position[]> {
-    return this.#core.store.listDead({
-      maxJobs,
-      afterId: after.id,
-      afterMs: after.diedAtMs,
-      untilMs,
-    });
+  async #countDead(): Promise<number> {
+    const shards = this.#core.shards.map(async ({ store }) => queueStats(await store.stats()).dead);
+    return (await Promise.all(shards)).reduce((sum, dead) => sum + dead, 0);
+  }
+
+  /** In the order of the ids. */
+  async #readAll(ids: readonly string[]): Promise<(JobSnapshot<T> | undefined)[]> {
+    const found = new Map<string, JobSnapshot<T>>();
+    for (const [{ store }, group] of groupByShard(ids, (id) => this.#core.shardOf(id))) {
+      for (const job of await readSnapshots<T>(store, this.#core.options.codec, group)) {
+        if (job) found.set(job.id, job);
+      }
+    }
+    return ids.map((id) => found.get(id));
+  }
+
+  #page(maxJobs: number, after: DeadPlace, untilMs = MAX_TIME_MS): Promise<DeadPlace[]> {
+    return readDeadPage(this.#core.shards, maxJobs, after, untilMs);
   }
 }
 
@@ -154,7 +158,7 @@ function checkSelection(selection: DeadSelection): {
   };
 }
 
-function parseCursor(cursor: string): Position {
+function parseCursor(cursor: string): DeadPlace {
   const match = typeof cursor === "string" ? /^(\d{1,16}):(.+)$/s.exec(cursor) : null;
   if (!match) {
     throw new InvalidOptionError("cursor", cursor, "a cursor that list returned");

@@ -75,3 +75,31 @@ export function queueStats(counts: readonly number[]): QueueStats {
     },
   };
 }
+
+/** The counts of all shards. Paused while any of them is: a pause or its end may have failed halfway. */
+export function mergeStats(shards: readonly QueueStats[]): QueueStats {
+  const ages = shards.flatMap(({ oldestDueAgeMs }) => oldestDueAgeMs ?? []);
+  const sum = (count: (stats: QueueStats) => number) =>
+    shards.reduce((total, stats) => total + count(stats), 0);
+  const total = (name: keyof QueueStats["totals"]) => sum(({ totals }) => totals[name]);
+  return {
+    delayed: sum(({ delayed }) => delayed),
+    due: sum(({ due }) => due),
+    processing: sum(({ processing }) => processing),
+    dead: sum(({ dead }) => dead),
+    oldestDueAgeMs: ages.length > 0 ? Math.max(...ages) : undefined,
+    paused: shards.some(({ paused }) => paused),
+    // A worker waits on every shard.
+    waitingWorkers: Math.max(...shards.map(({ waitingWorkers }) => waitingWorkers)),
+    totals: {
+      enqueued: total("enqueued"),
+      completed: total("completed"),
+      retried: total("retried"),
+      expired: total("expired"),
+      buried: total("buried"),
+      redriven: total("redriven"),
+      cancelled: total("cancelled"),
+      purged: total("purged"),
+    },
+  };
+}

@@ -1,9 +1,10 @@
 /** A queue: produce, look up, administer. */
 import { withCreationContext } from "../telemetry/spans.ts";
 import { DeadLetters } from "./dead-letters.ts";
-import { audit, type VerifyReport } from "./engine/auditor.ts";
+import { audit, mergeReports, type VerifyReport } from "./engine/auditor.ts";
 import type { Delivery } from "./engine/manual-delivery.ts";
 import { QueueCore } from "./engine/queue-core.ts";
+import type { Shard } from "./engine/shard.ts";
 import { readSnapshots } from "./engine/snapshots.ts";
 import { checkBoolean, checkId, checkOptionNames } from "./model/checks.ts";
 import { wallClockNow } from "./model/clock.ts";
@@ -28,6 +29,7 @@ import { type ClaimOptions, resolveClaimOptions } from "./model/worker-options.t
 import {
   type EnqueueResult,
   enqueueResult,
+  mergeStats,
   type NewJobItem,
   type QueueStats,
   queueStats,
@@ -101,8 +103,8 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
   async get(id: string): Promise<JobSnapshot<Input> | undefined> {
     checkId(id);
     this.#core.ensureOpen();
-    const { store, options } = this.#core;
-    return (await readSnapshots<Input>(store, options.codec, [id]))[0];
+    const { store } = this.#core.shardOf(id);
+    return (await readSnapshots<Input>(store, this.#core.options.codec, [id]))[0];
   }
 
   /**
@@ -113,7 +115,8 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
   async cancel(id: string): Promise<"cancelled" | "processing" | "dead" | "gone"> {
     checkId(id);
     this.#core.ensureOpen();
-    return (await this.#core.store.cancel(id)) as "cancelled" | "processing" | "dead" | "gone";
+    const place = await this.#core.shardOf(id).store.cancel(id);
+    return place as "cancelled" | "processing" | "dead" | "gone";
   }
 
   /**
@@ -132,28 +135,30 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     checkId(id);
     const newDue = resolveNewDue(due);
     this.#core.ensureOpen();
-    const { status, dueAtMs } = await this.#core.store.reschedule(id, newDue);
+    const { status, dueAtMs } = await this.#core.shardOf(id).store.reschedule(id, newDue);
     return status === "rescheduled"
       ? { status, dueAt: new Date(dueAtMs) }
       : { status: status as "processing" | "dead" | "gone", dueAt: undefined };
   }
 
-  /** Counts, taken together in one step. */
+  /** Counts, taken together in one step; shard by shard, where there are several. */
   async stats(): Promise<QueueStats> {
     this.#core.ensureOpen();
-    return queueStats(await this.#core.store.stats());
+    return mergeStats(
+      await this.#forEachShard(async ({ store }) => queueStats(await store.stats())),
+    );
   }
 
   /** Stops all claims on this queue, in every process. Enqueueing and running handlers go on. */
   async pause(): Promise<void> {
     this.#core.ensureOpen();
-    await this.#core.store.pause();
+    await this.#forEachShard(({ store }) => store.pause());
   }
 
   /** Ends a pause. */
   async resume(): Promise<void> {
     this.#core.ensureOpen();
-    await this.#core.store.resume();
+    await this.#forEachShard(({ store }) => store.resume());
   }
 
   /**
@@ -166,7 +171,11 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     checkOptionNames("options", options, ["repair"]);
     const repairs = checkBoolean("repair", options.repair ?? false);
     this.#core.ensureOpen();
-    return audit(this.#core.store, repairs);
+    const reports: VerifyReport[] = [];
+    for (const { store } of this.#core.shards) {
+      reports.push(await audit(store, repairs));
+    }
+    return mergeReports(reports);
   }
 
   /**
@@ -196,7 +205,7 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
 
   async #enqueue(data: Input, options: EnqueueOptions): Promise<EnqueueResult> {
     const job = await this.#newJob(data, options);
-    return enqueueResult(job.id, await this.#core.producer.enqueue(job));
+    return enqueueResult(job.id, await this.#core.shardOf(job.id).producer.enqueue(job));
   }
 
   async #enqueueMany(items: readonly NewJobItem<Input>[]): Promise<EnqueueResult[]> {
@@ -213,7 +222,7 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     while (results.length < jobs.length) {
       const slice = takeSlice(jobs, results.length);
       const replies = await Promise.allSettled(
-        slice.map((job) => this.#core.producer.enqueue(job)),
+        slice.map((job) => this.#core.shardOf(job.id).producer.enqueue(job)),
       );
       const failed = replies.find((reply) => reply.status === "rejected");
       if (failed) {
@@ -248,6 +257,10 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
       payload: encodePayload(codec, data, maxPayloadBytes),
     });
     return { id, envelope, due };
+  }
+
+  #forEachShard<T>(call: (shard: Shard) => Promise<T>): Promise<T[]> {
+    return Promise.all(this.#core.shards.map(call));
   }
 
   #enqueueManyError(error: unknown, ids: readonly string[]): unknown {

@@ -1,12 +1,9 @@
 /** A worker: wires the parts of the engine, starts and stops them. */
 import { captureRejectionSymbol, EventEmitter } from "node:events";
-import { Claimer } from "./engine/claimer.ts";
 import { type DeliveryEnd, Executor } from "./engine/executor.ts";
-import { LeaseKeeper } from "./engine/lease-keeper.ts";
 import type { QueueCore } from "./engine/queue-core.ts";
-import { Reaper } from "./engine/reaper.ts";
-import { Settler } from "./engine/settler.ts";
-import { Waker } from "./engine/waker.ts";
+import { ShardWorker } from "./engine/shard-worker.ts";
+import { Slots } from "./engine/slots.ts";
 import { checkDuration, checkFunction, checkOptionNames } from "./model/checks.ts";
 import { monotonicNow, settlesWithin } from "./model/clock.ts";
 import { ClosedError, HoldfastError, UnexpectedError } from "./model/errors.ts";
@@ -20,7 +17,6 @@ import {
   type WorkerOptions,
 } from "./model/worker-options.ts";
 import { coreOf, type QueueOf } from "./queue.ts";
-import type { ClaimReply } from "./store/messages.ts";
 import { Reporter, type WorkerEventMap } from "./worker-events.ts";
 import type { CloseSummary, WorkerHealth } from "./worker-results.ts";
 
@@ -44,12 +40,10 @@ export class Worker<T = unknown>
   readonly #core: QueueCore;
   readonly #options: ResolvedWorkerOptions;
   readonly #reporter = new Reporter<T>(this);
-  readonly #settler: Settler;
-  readonly #keeper: LeaseKeeper;
   readonly #executor: Executor;
-  readonly #waker: Waker;
-  readonly #claimer: Claimer;
-  readonly #reaper: Reaper;
+  readonly #shards: readonly ShardWorker[];
+  /** Shards that had no due job at their last look, since a job was last claimed. */
+  readonly #emptyShards = new Set<number>();
   #state: WorkerState = "new";
   #starting: Promise<void> | undefined;
   #closing: Promise<CloseSummary> | undefined;
@@ -64,47 +58,30 @@ export class Worker<T = unknown>
     checkFunction("handler", handler);
     const onError = (error: unknown) => this.#reportError(error);
     this.#options = { ...resolved, backoff: guardBackoff(resolved.backoff, onError) };
-    const { store, options: queueOptions, subscriber } = this.#core;
-    const { visibilityTimeoutMs, backoff } = this.#options;
-
-    this.#settler = new Settler(store, onError);
-    this.#keeper = new LeaseKeeper({
-      store,
-      visibilityTimeoutMs,
-      onError,
-    });
+    const { shards, options: queueOptions, subscriber } = this.#core;
+    const slots = new Slots(() => this.#countFree());
     this.#executor = new Executor({
       queueName: queueOptions.name,
       rules: queueOptions,
       worker: this.#options,
       handler: handler,
-      settler: this.#settler,
-      keeper: this.#keeper,
-      onSlotFree: () => this.#claimer.slotFreed(),
+      onSlotFree: () => slots.offer(),
       onEnd: (end) => this.#onDeliveryEnd(end),
     });
-    this.#waker = new Waker({
-      subscriber,
-      channel: store.wakeChannel + this.id,
-      onWake: () => this.#claimer.wake(),
-      onError,
-    });
-    this.#claimer = new Claimer({
-      store,
-      workerId: this.id,
-      worker: this.#options,
-      capacity: () => this.#capacity(),
-      accept: (job, token, sentAt) => this.#executor.accept(job, token, sentAt),
-      onLook: (reply) => this.#onLook(reply),
-      onError,
-    });
-    this.#reaper = new Reaper({
-      store,
-      visibilityTimeoutMs,
-      backoff,
-      onExpired: (ids) => this.#reporter.report("stalled", { ids }),
-      onError,
-    });
+    this.#shards = shards.map(
+      ({ store }, index) =>
+        new ShardWorker({
+          store,
+          workerId: this.id,
+          worker: this.#options,
+          executor: this.#executor,
+          slots,
+          subscriber,
+          onLook: ({ jobs }) => this.#onLook(index, jobs.length),
+          onExpired: (ids) => this.#reporter.report("stalled", { ids }),
+          onError,
+        }),
+    );
   }
 
   /**
@@ -127,7 +104,9 @@ export class Worker<T = unknown>
 
   /** Whether the worker does its work, told from this process's own clock, without a call to Redis. */
   health(): WorkerHealth {
-    const { lastLookAt, unlookedMs } = this.#claimer;
+    const claimers = this.#shards.map(({ claimer }) => claimer);
+    const unlookedMs = Math.max(...claimers.map((claimer) => claimer.unlookedMs));
+    const lastLooks = claimers.map(({ lastLookAt }) => lastLookAt);
     const isRunning = this.#state === "running";
     const isDeaf = unlookedMs > this.#options.pollIntervalMs + LOOK_LATENESS_ALLOWED_MS;
     const deaf = `no look for due jobs was completed for ${Math.round(unlookedMs)} ms`;
@@ -135,8 +114,10 @@ export class Worker<T = unknown>
       healthy: isRunning && !isDeaf,
       reason: isRunning ? (isDeaf ? deaf : undefined) : `the worker is ${this.#state}`,
       running: this.#executor.held,
-      unsettled: this.#settler.unsettled,
-      lastLookAgeMs: lastLookAt === undefined ? undefined : monotonicNow() - lastLookAt,
+      unsettled: this.#countUnsettled(),
+      lastLookAgeMs: lastLooks.includes(undefined)
+        ? undefined
+        : monotonicNow() - Math.min(...(lastLooks as number[])),
     };
   }
 
@@ -168,7 +149,7 @@ export class Worker<T = unknown>
   async #start(): Promise<void> {
     this.#core.ensureOpen();
     try {
-      await this.#core.store.open();
+      await Promise.all(this.#core.shards.map(({ store }) => store.open()));
     } catch (error) {
       if (!(error instanceof HoldfastError && error.retryable)) {
         throw error;
@@ -176,59 +157,66 @@ export class Worker<T = unknown>
       this.#reportError(error);
     }
     // Heard before the first look, so that the first wake-up finds a receiver.
-    await this.#waker.start();
+    await Promise.all(this.#shards.map(({ waker }) => waker.start()));
     if (this.#state !== "new") {
       return; // closed meanwhile
     }
     this.#state = "running";
-    this.#reaper.start();
-    this.#claimer.start();
+    for (const shard of this.#shards) shard.start();
   }
 
   async #close(timeoutMs: number): Promise<CloseSummary> {
     this.#state = "closing";
     // First of all no more wake-ups and no more starts; a claim on the wire may still bring jobs, which
     // the executor then gives back at once.
-    this.#waker.stop();
+    for (const { waker } of this.#shards) waker.stop();
     this.#executor.stop();
     // The watch is handed over before the handlers end: others must not wait for them.
-    const hasLeft = this.#claimer.stop().then(() => this.#leave());
+    const hasLeft = this.#starting
+      ? Promise.all(this.#shards.map((shard) => shard.leave()))
+      : undefined;
     await settlesWithin(Promise.all([hasLeft, this.#executor.idle()]), timeoutMs);
     this.#executor.releaseRunning();
 
     const flushEndsAt = monotonicNow() + CLOSE_FLUSH_MS;
     await settlesWithin(
-      Promise.all([hasLeft, this.#executor.idle(), this.#settler.idle()]),
+      Promise.all([
+        hasLeft,
+        this.#executor.idle(),
+        ...this.#shards.map(({ settler }) => settler.idle()),
+      ]),
       CLOSE_FLUSH_MS,
     );
-    const abandoned = this.#closed.abandoned + this.#settler.unsettled;
+    const abandoned = this.#closed.abandoned + this.#countUnsettled();
     const { finished, released } = this.#closed;
-    this.#keeper.stop();
     await settlesWithin(
-      Promise.all([this.#settler.stop(), this.#reaper.stop()]),
+      Promise.all(this.#shards.map((shard) => shard.stop())),
       flushEndsAt - monotonicNow(),
     );
     this.#state = "closed";
     return { finished, released, abandoned };
   }
 
-  /** Takes this worker's name out of Redis. Where that fails, the name goes stale by itself. */
-  async #leave(): Promise<void> {
-    if (this.#starting) {
-      await this.#core.store.leave(this.id).catch((error: unknown) => this.#reportError(error));
-    }
+  /** Outcomes of all shards that wait for their answer. */
+  #countUnsettled(): number {
+    return this.#shards.reduce((sum, { settler }) => sum + settler.unsettled, 0);
   }
 
   /** Free slots, but none while too many outcomes wait for Redis: memory is bounded. */
-  #capacity(): number {
-    const isBacklogged = this.#settler.unsettled >= this.#options.concurrency + MAX_UNSETTLED_JOBS;
+  #countFree(): number {
+    const isBacklogged = this.#countUnsettled() >= this.#options.concurrency + MAX_UNSETTLED_JOBS;
     return isBacklogged ? 0 : this.#executor.free;
   }
 
-  #onLook(reply: ClaimReply): void {
-    this.#reaper.noteLeaseEnd(reply.leaseEndsInMs);
-    this.#hasWorked ||= reply.jobs.length > 0;
-    if (this.#hasWorked && reply.jobs.length === 0 && this.#executor.held === 0) {
+  #onLook(shard: number, claimed: number): void {
+    if (claimed > 0) {
+      this.#hasWorked = true;
+      this.#emptyShards.clear();
+      return;
+    }
+    this.#emptyShards.add(shard);
+    const areAllEmpty = this.#emptyShards.size === this.#shards.length;
+    if (this.#hasWorked && areAllEmpty && this.#executor.held === 0) {
       this.#hasWorked = false;
       this.#reporter.report("drained");
     }

@@ -3,18 +3,24 @@
 -- Reply, two integers a job: status, due time in ms.
 --   status 1  created; also when the stored envelope is byte for byte this one: a resend
 --   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
+-- Or { -1, n }: nothing was stored, for the queue is spread over n shards, not as many as the caller thinks.
 -- The first write adds: a Redis at its memory limit refuses it with nothing written.
--- uses: time, total, wake
+-- uses: time, wake
 local delayed_key = KEYS[1]
 local jobs_key = KEYS[2]
 local waiting_key = KEYS[3]
 local meta_key = KEYS[4]
 local wake_channel = ARGV[1] -- prefix of the workers' channels, empty for no wake-ups
 local data_version = ARGV[2]
-local list, list_from = ARGV, 3 -- each: id, envelope, due (`+<ms>` from now, or `<ms>` since 1970)
+local shards = ARGV[3] -- over how many shards the caller spreads the queue
+local list, list_from = ARGV, 4 -- each: id, envelope, due (`+<ms>` from now, or `<ms>` since 1970)
 
 local now = now_ms()
-local enqueued = total(meta_key, "enqueued")
+local meta = redis.call("HMGET", meta_key, "enqueued", "shards")
+local enqueued, noted_shards = tonumber(meta[1] or 0) or 0, meta[2]
+if noted_shards and noted_shards ~= shards then
+  return { -1, tonumber(noted_shards) or 0 }
+end
 local _, look = earliest_look(waiting_key, now)
 
 local ids = {}
@@ -54,7 +60,7 @@ if #fields > 0 then
   redis.call("ZADD", delayed_key, unpack(scores))
   redis.call("HSET", jobs_key, unpack(fields))
   if enqueued == 0 then
-    redis.call("HSET", meta_key, "version", data_version)
+    redis.call("HSET", meta_key, "version", data_version, "shards", shards)
   end
   redis.call("HSET", meta_key, "enqueued", enqueued + #fields / 2)
   if look and look > earliest_due then

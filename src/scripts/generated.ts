@@ -465,9 +465,9 @@ return reply`,
 
 export const enqueue = {
   name: "enqueue",
-  sha1: "da45e04e69936806b69b708f11ac23d098a93465",
+  sha1: "49ae40ccaa206dde50c103c8f068f97cb685ad24",
   keys: ["delayed", "jobs", "waiting", "meta"],
-  args: ["wakeChannel", "dataVersion"],
+  args: ["wakeChannel", "dataVersion", "shards"],
   listFields: ["id", "envelope", "due"],
   source: `-- holdfast: enqueue
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
@@ -475,10 +475,6 @@ export const enqueue = {
 local function now_ms()
   local time = redis.call("TIME")
   return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
-end
--- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
-local function total(meta_key, field)
-  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
 -- stalled worker and counts for nothing. Whoever wakes drops it.
@@ -513,18 +509,24 @@ end
 -- Reply, two integers a job: status, due time in ms.
 --   status 1  created; also when the stored envelope is byte for byte this one: a resend
 --   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
+-- Or { -1, n }: nothing was stored, for the queue is spread over n shards, not as many as the caller thinks.
 -- The first write adds: a Redis at its memory limit refuses it with nothing written.
--- uses: time, total, wake
+-- uses: time, wake
 local delayed_key = KEYS[1]
 local jobs_key = KEYS[2]
 local waiting_key = KEYS[3]
 local meta_key = KEYS[4]
 local wake_channel = ARGV[1] -- prefix of the workers' channels, empty for no wake-ups
 local data_version = ARGV[2]
-local list, list_from = ARGV, 3 -- each: id, envelope, due (\`+<ms>\` from now, or \`<ms>\` since 1970)
+local shards = ARGV[3] -- over how many shards the caller spreads the queue
+local list, list_from = ARGV, 4 -- each: id, envelope, due (\`+<ms>\` from now, or \`<ms>\` since 1970)
 
 local now = now_ms()
-local enqueued = total(meta_key, "enqueued")
+local meta = redis.call("HMGET", meta_key, "enqueued", "shards")
+local enqueued, noted_shards = tonumber(meta[1] or 0) or 0, meta[2]
+if noted_shards and noted_shards ~= shards then
+  return { -1, tonumber(noted_shards) or 0 }
+end
 local _, look = earliest_look(waiting_key, now)
 
 local ids = {}
@@ -564,7 +566,7 @@ if #fields > 0 then
   redis.call("ZADD", delayed_key, unpack(scores))
   redis.call("HSET", jobs_key, unpack(fields))
   if enqueued == 0 then
-    redis.call("HSET", meta_key, "version", data_version)
+    redis.call("HSET", meta_key, "version", data_version, "shards", shards)
   end
   redis.call("HSET", meta_key, "enqueued", enqueued + #fields / 2)
   if look and look > earliest_due then
@@ -710,28 +712,43 @@ return 1`,
 
 export const listDead = {
   name: "list-dead",
-  sha1: "cee718c93b327583a6a836146c163dc0d4b7f3da",
+  sha1: "72aae378a0bd2e7f58f1edb48a1203e1e1d54d1c",
   keys: ["dead"],
   args: ["maxJobs", "afterId", "afterMs", "untilMs"],
   listFields: [],
   source: `-- holdfast: list-dead
--- list-dead: a page of \`dead\`, oldest first, after a given entry. Read only.
+-- list-dead: a page of \`dead\`, in the order of (time of death, id as bytes), after a given place in it,
+-- whether or not an entry is there. Read only.
 --
 -- Reply, two values a job: id, time of death in ms.
--- An entry that was redriven or purged meanwhile is found again by its time: others that died in the
--- same millisecond may then be listed twice, none is left out.
 local dead_key = KEYS[1]
 local max_jobs = tonumber(ARGV[1])
 local after_id = ARGV[2] -- empty for the first page
 local after_ms = ARGV[3]
 local until_ms = ARGV[4] -- jobs that died later are left out
 
-local start = 0
-if after_id ~= "" then
-  local rank = redis.call("ZRANK", dead_key, after_id)
-  start = rank and rank + 1 or redis.call("ZCOUNT", dead_key, "-inf", "(" .. after_ms)
+-- Lua compares strings by the server's locale, Redis by their bytes.
+local function is_after(id, other)
+  for at = 1, math.min(#id, #other) do
+    if string.byte(id, at) ~= string.byte(other, at) then
+      return string.byte(id, at) > string.byte(other, at)
+    end
+  end
+  return #id > #other
 end
-local page = redis.call("ZRANGE", dead_key, start, start + max_jobs - 1, "WITHSCORES")
+
+-- Among those that died in the same millisecond the place is found by halving.
+local first = redis.call("ZCOUNT", dead_key, "-inf", "(" .. after_ms)
+local last = redis.call("ZCOUNT", dead_key, "-inf", after_ms)
+while first < last do
+  local middle = math.floor((first + last) / 2)
+  if is_after(redis.call("ZRANGE", dead_key, middle, middle)[1], after_id) then
+    last = middle
+  else
+    first = middle + 1
+  end
+end
+local page = redis.call("ZRANGE", dead_key, first, first + max_jobs - 1, "WITHSCORES")
 local reply = {}
 for at = 1, #page, 2 do
   local died = tonumber(page[at + 1])
@@ -1002,14 +1019,15 @@ return reply`,
 
 export const open = {
   name: "open",
-  sha1: "868af829af3953a363c8eb1f489bd84f24191cca",
+  sha1: "98e62b61b2e1a38dc3268300ca26d935a4537429",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "claims", "waiting", "meta"],
   args: [],
   listFields: [],
   source: `-- holdfast: open
 -- open: may this release of holdfast use the queue's data? Read only, once a queue object.
 --
--- Reply: the data version (0: the queue is new), then the name of each part whose type is wrong.
+-- Reply: the data version (0: the queue is new), over how many shards the queue is spread (0: not noted
+--   yet), stored jobs, then the name of each part whose type is wrong.
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local dead_key = KEYS[3]
@@ -1020,7 +1038,7 @@ local claims_key = KEYS[7]
 local waiting_key = KEYS[8]
 local meta_key = KEYS[9]
 
-local reply = { 0 }
+local reply = { 0, 0, 0 }
 local function check(part, key, expected)
   local found = redis.call("TYPE", key).ok
   if found ~= "none" and found ~= expected then
@@ -1036,8 +1054,11 @@ check("errors", errors_key, "hash")
 check("claims", claims_key, "hash")
 check("waiting", waiting_key, "zset")
 check("meta", meta_key, "hash")
-if #reply == 1 then
-  reply[1] = tonumber(redis.call("HGET", meta_key, "version") or 0) or 0
+if #reply == 3 then
+  local meta = redis.call("HMGET", meta_key, "version", "shards")
+  reply[1] = tonumber(meta[1] or 0) or 0
+  reply[2] = tonumber(meta[2] or 0) or 0
+  reply[3] = redis.call("HLEN", jobs_key)
 end
 return reply`,
 } as const satisfies ScriptDefinition;
@@ -1480,6 +1501,32 @@ redis.call("ZREM", delayed_key, id)
 redis.call("ZADD", delayed_key, due, id)
 wake_for(waiting_key, meta_key, wake_channel, now, due)
 return { "rescheduled", due }`,
+} as const satisfies ScriptDefinition;
+
+export const reshard = {
+  name: "reshard",
+  sha1: "0c861c0ebee2609b9421029d55bbe3d60f1b443b",
+  keys: ["jobs", "meta"],
+  args: ["shards"],
+  listFields: [],
+  source: `-- holdfast: reshard
+-- reshard: notes in one shard over how many the queue is spread, unless jobs lie here that were stored
+-- under another number, and would no longer be found.
+--
+-- Reply: 1 noted; 0 refused. A repeat changes nothing.
+local jobs_key = KEYS[1]
+local meta_key = KEYS[2]
+local shards = ARGV[1] -- 0: not noted, as before the first job
+
+local noted = redis.call("HGET", meta_key, "shards")
+if noted ~= shards and redis.call("HLEN", jobs_key) > 0 then
+  return 0
+end
+redis.call("HDEL", meta_key, "shards") -- a removal first: a full Redis would refuse HSET
+if shards ~= "0" then
+  redis.call("HSET", meta_key, "shards", shards)
+end
+return 1`,
 } as const satisfies ScriptDefinition;
 
 export const resume = {

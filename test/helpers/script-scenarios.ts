@@ -84,7 +84,7 @@ const moving: readonly Scenario[] = [
     script: scripts.enqueue,
     writes: ["delayed", "jobs", "waiting", "meta"],
     call: (queue) => {
-      const args = { wakeChannel: queue.wakeChannel, dataVersion: 1 };
+      const args = { wakeChannel: queue.wakeChannel, dataVersion: 1, shards: 1 };
       return queue.runOnBreach(scripts.enqueue, args, ["new", "{}", "+0", "newer", "{}", "+0"]);
     },
   },
@@ -173,6 +173,13 @@ const administering: readonly Scenario[] = [
     },
   },
   {
+    name: "reshard",
+    script: scripts.reshard,
+    writes: ["meta"],
+    prepare: (queue) => queue.client.del(Object.values(queue.keys)),
+    call: (queue) => queue.runOnBreach(scripts.reshard, { shards: 2 }),
+  },
+  {
     name: "resume",
     script: scripts.resume,
     writes: ["waiting", "meta"],
@@ -195,7 +202,7 @@ const reading: readonly Scenario[] = [
     script: scripts.enqueue,
     writes: [],
     call: (queue) => {
-      const args = { wakeChannel: queue.wakeChannel, dataVersion: 1 };
+      const args = { wakeChannel: queue.wakeChannel, dataVersion: 1, shards: 1 };
       return queue.runOnBreach(scripts.enqueue, args, ["due", "envelope of due", "+0"]);
     },
   },

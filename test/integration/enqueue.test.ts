@@ -167,7 +167,10 @@ describe("a queue's own options", () => {
     ["a", { maxPayloadBytes: 0 }, "maxPayloadBytes is 0"],
     ["a", { enqueueTimeoutMs: 0 }, "enqueueTimeoutMs is 0"],
     ["a", { wakeups: "yes" as never }, 'wakeups is "yes"'],
-    ["a", { shards: 2 } as never, "options.shards is 2, but must be left out"],
+    ["a", { shard: 2 } as never, "options.shard is 2, but must be left out"],
+    ["a", { shards: 0 }, "shards is 0, but must be a whole number from 1 to 256"],
+    ["a", { shards: 257 }, "shards is 257, but must be a whole number from 1 to 256"],
+    ["a", { shards: 1.5 }, "shards is 1.5, but must be a whole number from 1 to 256"],
   ])("%j %j", (name, options, message) => {
     expect(() => new Queue(name, options)).toThrow(InvalidOptionError);
     expect(() => new Queue(name, options)).toThrow(message);

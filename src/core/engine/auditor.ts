@@ -62,6 +62,19 @@ export async function audit(store: JobStore, repairs: boolean): Promise<VerifyRe
   return { ...tally, isSound: tally.breachCount === 0 && tally.unknownCount === 0 };
 }
 
+/** One report of several shards. */
+export function mergeReports(reports: readonly VerifyReport[]): VerifyReport {
+  const sum = (count: (report: VerifyReport) => number) =>
+    reports.reduce((total, report) => total + count(report), 0);
+  return {
+    isSound: reports.every(({ isSound }) => isSound),
+    jobs: sum(({ jobs }) => jobs),
+    breachCount: sum(({ breachCount }) => breachCount),
+    breaches: reports.flatMap(({ breaches }) => breaches).slice(0, VERIFY_MAX_FINDINGS),
+    unknownCount: sum(({ unknownCount }) => unknownCount),
+  };
+}
+
 /** Scanning `jobs` reads the payloads: pages grow only as long as those are small. */
 function nextPageSize(pageSize: number, bytes: number): number {
   return bytes < VERIFY_PAGE_BYTES

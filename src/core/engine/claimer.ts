@@ -1,5 +1,6 @@
 /**
- * Looks for due jobs and claims them: at most as many as there are free slots, one claim at a time.
+ * Looks for due jobs of one shard and claims them: at most as many as there are free slots, one claim at
+ * a time.
  *
  * Between claims it is in one of two states. *Full*: the last claim gave all that was asked for, so
  * there may be more, and it claims again when a slot is free. *Watching*: nothing more was due, so it
@@ -14,13 +15,13 @@ import type { ClaimedJob, ClaimReply } from "../store/messages.ts";
 import { renewLateJobs } from "./late-jobs.ts";
 import type { Part } from "./part.ts";
 import { retryPauseMs } from "./retry-pause.ts";
+import type { Slots } from "./slots.ts";
 
 export interface ClaimerOptions {
   readonly store: JobStore;
   readonly workerId: string;
   readonly worker: ResolvedWorkerOptions;
-  /** How many jobs may be taken now. */
-  readonly capacity: () => number;
+  readonly slots: Slots;
   readonly accept: (job: ClaimedJob, token: number, sentAt: number) => void;
   /** Called after each look. */
   readonly onLook: (reply: ClaimReply) => void;
@@ -38,7 +39,6 @@ export class Claimer implements Part {
   #sleep: Sleep = "awake";
   #resume: (() => void) | undefined;
   #isWoken = false;
-  #isResumeScheduled = false;
   #isStopped = false;
   #loop: Promise<void> | undefined;
   #lastLookAt: number | undefined;
@@ -80,27 +80,20 @@ export class Claimer implements Part {
     }
   }
 
-  /** A slot may be free. The claim goes out after the current round of callbacks, for all slots freed in it. */
-  slotFreed(): void {
-    if (this.#sleep === "until-free" && !this.#isResumeScheduled) {
-      this.#isResumeScheduled = true;
-      process.nextTick(() => {
-        this.#isResumeScheduled = false;
-        if (this.#sleep === "until-free") this.#resume?.();
-      });
-    }
-  }
-
   async #run(): Promise<void> {
+    const { slots } = this.#options;
+    let isOurTurn = false;
     while (!this.#isStopped) {
-      const capacity = this.#options.capacity();
-      if (capacity < 1) {
+      const { free } = slots;
+      if (free < 1 || (slots.hasLine && !isOurTurn)) {
         await this.#sleepFor("until-free");
+        isOurTurn = true;
         this.#couldLookSince = monotonicNow();
         continue;
       }
+      isOurTurn = false;
       this.#isWoken = false;
-      const reply = await this.#claim(capacity);
+      const reply = await this.#claim(free);
       if (!reply) {
         await this.#sleepFor("until-retry", retryPauseMs(this.#failures));
       } else if (reply.lookInMs !== undefined && !this.#isWoken) {
@@ -114,15 +107,19 @@ export class Claimer implements Part {
   }
 
   /** Undefined after a failure. The number is then used again, so the sending that counts is its first. */
-  async #claim(capacity: number): Promise<ClaimReply | undefined> {
-    const { store, workerId, worker, accept, onLook, onError } = this.#options;
+  async #claim(free: number): Promise<ClaimReply | undefined> {
+    const { store, slots, workerId, worker, accept, onLook, onError } = this.#options;
     const { visibilityTimeoutMs, pollIntervalMs } = worker;
-    const maxJobs = Math.min(capacity, claimSize(worker.concurrency));
+    const maxJobs = Math.min(free, claimSize(worker.concurrency));
     const request = this.#request;
     this.#firstSentAt ??= monotonicNow();
+    // A shard that does not answer must not keep its slots from the others again and again.
+    const reserved = this.#failures > 0 ? 0 : maxJobs;
+    slots.reserve(reserved);
     let reply: ClaimReply;
+    let held: { jobs: readonly ClaimedJob[]; heldSince: number };
     try {
-      const comesBack = capacity > maxJobs;
+      const comesBack = free > maxJobs;
       const options = {
         workerId,
         request,
@@ -132,20 +129,16 @@ export class Claimer implements Part {
         comesBack,
       };
       reply = await store.claim(options);
-      const firstSentAt = this.#firstSentAt;
-      const { jobs, heldSince } = await renewLateJobs(
-        store,
-        reply,
-        firstSentAt,
-        visibilityTimeoutMs,
-      );
-      for (const job of jobs) {
-        accept(job, reply.token, heldSince);
-      }
+      held = await renewLateJobs(store, reply, this.#firstSentAt, visibilityTimeoutMs);
     } catch (error) {
+      slots.giveBack(reserved);
       this.#failures += 1;
       onError(error);
       return undefined;
+    }
+    slots.giveBack(reserved);
+    for (const job of held.jobs) {
+      accept(job, reply.token, held.heldSince);
     }
     this.#request += 1;
     this.#firstSentAt = undefined;
@@ -164,6 +157,7 @@ export class Claimer implements Part {
       }
       const resume = () => {
         timer?.cancel();
+        this.#options.slots.leaveLine(resume);
         this.#sleep = "awake";
         this.#resume = undefined;
         resolve();
@@ -171,6 +165,9 @@ export class Claimer implements Part {
       this.#sleep = sleep;
       this.#resume = resume;
       const timer = delayMs === undefined ? undefined : startTimer(delayMs, resume);
+      if (sleep === "until-free") {
+        this.#options.slots.lineUp(resume);
+      }
     });
   }
 }

@@ -12,7 +12,7 @@ export class ConsumerPool implements Part {
   readonly #core: QueueCore;
   readonly #idle: Consumer[] = [];
   readonly #busy = new Set<Consumer>();
-  #settler: Settler | undefined;
+  #settlers: readonly Settler[] | undefined;
 
   constructor(core: QueueCore) {
     this.#core = core;
@@ -30,8 +30,8 @@ export class ConsumerPool implements Part {
       );
     }
     // A delivery's own calls report their failures to their caller, so the settler has none to report.
-    this.#settler ??= new Settler(this.#core.store, () => undefined);
-    const consumer = this.#idle.pop() ?? new Consumer(this.#core, this.#settler);
+    this.#settlers ??= this.#core.shards.map(({ store }) => new Settler(store, () => undefined));
+    const consumer = this.#idle.pop() ?? new Consumer(this.#core, this.#settlers);
     this.#busy.add(consumer);
     try {
       return await consumer.claim<T>(options);
@@ -45,6 +45,6 @@ export class ConsumerPool implements Part {
   async stop(): Promise<void> {
     const consumers = [...this.#busy, ...this.#idle.splice(0)];
     await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
-    await this.#settler?.stop();
+    await Promise.all(this.#settlers?.map((settler) => settler.stop()) ?? []);
   }
 }

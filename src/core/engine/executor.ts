@@ -32,10 +32,14 @@ export interface ExecutorOptions {
   readonly rules: PayloadRules;
   readonly worker: ResolvedWorkerOptions;
   readonly handler: Handler<never>;
-  readonly settler: Settler;
-  readonly keeper: LeaseKeeper;
   readonly onSlotFree: () => void;
   readonly onEnd: (end: DeliveryEnd) => void;
+}
+
+/** Where a delivery came from, and where its outcome goes. */
+export interface DeliverySource {
+  readonly settler: Settler;
+  readonly keeper: LeaseKeeper;
 }
 
 class SignalContext implements HandlerContext {
@@ -54,15 +58,17 @@ class SignalContext implements HandlerContext {
 class Delivery {
   readonly claimed: ClaimedJob;
   readonly lease: Lease;
+  readonly source: DeliverySource;
   job: Job<unknown> | undefined;
   isStarted = false;
   startedAt = 0;
   /** Set while its handler runs. */
   decide: ((outcome: Outcome, error?: unknown) => void) | undefined;
 
-  constructor(claimed: ClaimedJob, lease: Lease) {
+  constructor(claimed: ClaimedJob, lease: Lease, source: DeliverySource) {
     this.claimed = claimed;
     this.lease = lease;
+    this.source = source;
   }
 }
 
@@ -94,12 +100,11 @@ export class Executor implements Part {
   }
 
   /** @param sentAt when the claim was sent, on the monotonic clock */
-  accept(claimed: ClaimedJob, token: number, sentAt: number): void {
-    const { keeper, worker } = this.#options;
-    const lease = new Lease(claimed.id, token, sentAt, worker.visibilityTimeoutMs);
-    const delivery = new Delivery(claimed, lease);
+  accept(claimed: ClaimedJob, token: number, sentAt: number, source: DeliverySource): void {
+    const lease = new Lease(claimed.id, token, sentAt, this.#options.worker.visibilityTimeoutMs);
+    const delivery = new Delivery(claimed, lease, source);
     this.#deliveries.add(delivery);
-    keeper.add(lease);
+    source.keeper.add(lease);
     if (this.#isStopped) {
       this.#finish(delivery, RELEASE);
       return;
@@ -166,9 +171,9 @@ export class Executor implements Part {
       this.#finish(delivery, "kind" in opened ? opened : RELEASE);
       return;
     }
-    const { claimed, lease } = delivery;
-    const { worker, keeper } = this.#options;
-    const extend = () => keeper.extendOne(lease);
+    const { claimed, lease, source } = delivery;
+    const { worker } = this.#options;
+    const extend = () => source.keeper.extendOne(lease);
     delivery.job = new DeliveredJob({
       ...opened,
       claimed,
@@ -216,10 +221,10 @@ export class Executor implements Part {
 
   /** Frees the slot at once, and sends the outcome unless the lease is lost. */
   #finish(delivery: Delivery, outcome: Outcome, error?: unknown): void {
-    const { keeper, settler, onSlotFree } = this.#options;
-    const { lease } = delivery;
+    const { onSlotFree } = this.#options;
+    const { lease, source } = delivery;
     const durationMs = delivery.isStarted ? monotonicNow() - delivery.startedAt : 0;
-    keeper.remove(lease);
+    source.keeper.remove(lease);
     this.#deliveries.delete(delivery);
     const report = (settlement: Settlement) => {
       const { claimed, job } = delivery;
@@ -238,7 +243,7 @@ export class Executor implements Part {
     if (lease.lost) {
       report("lost");
     } else {
-      void settler.settle(lease, outcome).then(report);
+      void source.settler.settle(lease, outcome).then(report);
       onSlotFree();
     }
     if (this.#deliveries.size === 0) {

@@ -5,14 +5,16 @@ import { CLOSE_FLUSH_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import { Connection } from "../store/connection.ts";
 import { JobStore } from "../store/job-store.ts";
+import { shardOfId } from "../store/keys.ts";
+import { ShardLayout } from "../store/shard-layout.ts";
 import { Subscriber } from "../store/subscriber.ts";
 import { ConsumerPool } from "./consumer-pool.ts";
-import { Producer } from "./producer.ts";
+import { Shard } from "./shard.ts";
 
 export class QueueCore {
   readonly options: ResolvedQueueOptions;
-  readonly store: JobStore;
-  readonly producer: Producer;
+  /** All of the queue's jobs: each is in the shard that its id tells. */
+  readonly shards: readonly Shard[];
   readonly consumers: ConsumerPool;
   readonly #connection: Connection;
   readonly #enqueues = new Set<Promise<unknown>>();
@@ -21,14 +23,21 @@ export class QueueCore {
   constructor(options: ResolvedQueueOptions) {
     this.options = options;
     this.#connection = new Connection(options);
-    this.store = new JobStore(this.#connection, options);
-    this.producer = new Producer(this.store, options.enqueueTimeoutMs);
+    const layout = new ShardLayout(this.#connection, options);
+    this.shards = layout.tags.map(
+      (tag) =>
+        new Shard(new JobStore(this.#connection, options, layout, tag), options.enqueueTimeoutMs),
+    );
     this.consumers = new ConsumerPool(this);
   }
 
   /** Opens the process's subscriber for this Redis; undefined where the queue works without wake-ups. */
   get subscriber(): (() => Subscriber) | undefined {
     return this.options.wakeups ? () => Subscriber.of(this.options, this.#connection) : undefined;
+  }
+
+  shardOf(id: string): Shard {
+    return this.shards[shardOfId(id, this.shards.length)]!;
   }
 
   /** @throws ClosedError after a close */
@@ -61,7 +70,10 @@ export class QueueCore {
     const flushEndsAt = monotonicNow() + flushMs;
     await settlesWithin(Promise.allSettled(this.#enqueues), flushMs);
     await Promise.all([
-      settlesWithin(this.producer.stop(), flushEndsAt - monotonicNow()),
+      settlesWithin(
+        Promise.all(this.shards.map(({ producer }) => producer.stop())),
+        flushEndsAt - monotonicNow(),
+      ),
       settlesWithin(this.consumers.stop(), CLOSE_FLUSH_MS),
     ]);
     await this.#connection.close();

@@ -16,6 +16,8 @@ export const MAX_DURATION_MS = 100 * 366 * 24 * 60 * 60 * 1000;
 /** Names stand in each of a queue's nine keys. */
 export const MAX_QUEUE_NAME_BYTES = 128;
 export const MAX_PREFIX_BYTES = 64;
+/** Each worker watches each shard: their number is paid for in idle commands. */
+export const MAX_SHARDS = 256;
 /** Each byte of an id is stored twice, in `jobs` and in the sorted set. */
 export const MAX_ID_BYTES = 128;
 /** Default for `maxPayloadBytes`: larger bodies belong in an object store, with their address here. */

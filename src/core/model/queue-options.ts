@@ -22,6 +22,12 @@ export interface QueueOptions<Input, Output = Input> {
   /** First part of every key, 1 to 64 bytes without `{` and `}`. Default `holdfast`. */
   readonly prefix?: string;
   /**
+   * Over how many shards the queue is spread, 1 to 256: each shard lies on one node of a cluster, and
+   * the shards evenly on all of them. Every process must name the same number; it can only be changed
+   * while the queue holds no job. Default 1.
+   */
+  readonly shards?: number;
+  /**
    * A Standard Schema (Zod, Valibot, ArkType, …). Payloads are checked against it when they are
    * enqueued and again when they are claimed; the handler gets its output. Default: no check.
    */
@@ -45,6 +51,7 @@ export interface ResolvedQueueOptions {
   readonly name: string;
   readonly connection: Connection;
   readonly prefix: string;
+  readonly shards: number;
   readonly schema: StandardSchemaV1 | undefined;
   readonly codec: Codec;
   readonly maxPayloadBytes: number;
@@ -56,6 +63,7 @@ export interface ResolvedQueueOptions {
 const OPTION_NAMES = [
   "connection",
   "prefix",
+  "shards",
   "schema",
   "codec",
   "maxPayloadBytes",
@@ -74,6 +82,7 @@ export function resolveQueueOptions<Input, Output>(
     name: checkQueueName(name),
     connection: checkConnection(options.connection ?? "redis://127.0.0.1:6379"),
     prefix: checkUnbraced("prefix", options.prefix ?? "holdfast", limits.MAX_PREFIX_BYTES),
+    shards: checkInteger("shards", options.shards ?? 1, 1, limits.MAX_SHARDS),
     schema: options.schema === undefined ? undefined : checkSchema(options.schema),
     codec: options.codec === undefined ? jsonCodec : checkCodec(options.codec),
     maxPayloadBytes: checkInteger(

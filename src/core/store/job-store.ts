@@ -1,11 +1,10 @@
 /** One method per script: what it is called with, and what its reply means. */
 import * as scripts from "../../scripts/generated.ts";
-import { IncompatibleDataError } from "../model/errors.ts";
 import * as limits from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import type { RedisArgument } from "./client.ts";
 import type { Connection } from "./connection.ts";
-import { queueKeys, wakeChannelPrefix } from "./keys.ts";
+import { wakeChannelPrefix } from "./keys.ts";
 import type {
   ClaimReply,
   ClaimRequest,
@@ -17,22 +16,33 @@ import type {
   VerifyPage,
 } from "./messages.ts";
 import { flatReply, readItems, type Reply, text } from "./replies.ts";
-import { ScriptRunner } from "./script-runner.ts";
+import type { ScriptRunner } from "./script-runner.ts";
+import { type ShardLayout, shardsChanged } from "./shard-layout.ts";
 
 const RESULTS: Readonly<Record<number, SettleResult>> = { 1: "done", 0: "stale", [-1]: "gone" };
 
 export class JobStore {
   readonly wakeChannel: string;
   readonly #connection: Connection;
+  readonly #layout: ShardLayout;
+  readonly #tag: string;
   readonly #runner: ScriptRunner;
   readonly #asBuffers: boolean;
   #opening: Promise<void> | undefined;
 
-  constructor(connection: Connection, options: ResolvedQueueOptions) {
+  /** @param tag the hash tag of the shard whose jobs it stores */
+  constructor(
+    connection: Connection,
+    options: ResolvedQueueOptions,
+    layout: ShardLayout,
+    tag: string,
+  ) {
     this.#connection = connection;
-    this.#runner = new ScriptRunner(connection, queueKeys(options.prefix, options.name));
+    this.#layout = layout;
+    this.#tag = tag;
+    this.#runner = layout.runner(tag);
     this.#asBuffers = options.codec.binary === true;
-    this.wakeChannel = options.wakeups ? wakeChannelPrefix(options.prefix, options.name) : "";
+    this.wakeChannel = options.wakeups ? wakeChannelPrefix(options.prefix, tag) : "";
   }
 
   /** Grows whenever the connection closes: calls around such a moment may have run twice. */
@@ -55,7 +65,11 @@ export class JobStore {
 
   async enqueue(jobs: readonly NewJob[], timeoutMs: number): Promise<EnqueueReply[]> {
     await this.open();
-    const args = { wakeChannel: this.wakeChannel, dataVersion: limits.DATA_VERSION };
+    const args = {
+      wakeChannel: this.wakeChannel,
+      dataVersion: limits.DATA_VERSION,
+      shards: this.#layout.tags.length,
+    };
     const list = jobs.flatMap<RedisArgument>((job) => [job.id, job.envelope, job.due]);
     const reply = flatReply(
       "enqueue",
@@ -63,6 +77,9 @@ export class JobStore {
       0,
       2,
     );
+    if (Number(reply[0]) < 0) {
+      throw shardsChanged(Number(reply[1]));
+    }
     return readItems(reply, 0, 2, (at) => {
       const dueAtMs = Number(reply[at + 1]);
       return { isCreated: Number(reply[at]) === 1, dueAtMs: dueAtMs < 0 ? undefined : dueAtMs };
@@ -266,19 +283,7 @@ export class JobStore {
 
   async #check(): Promise<void> {
     await this.#connection.ensureSafe();
-    const [version, ...wrongParts] = flatReply("open", await this.#runner.run(scripts.open, {}), 1);
-    if (wrongParts.length > 0) {
-      throw new IncompatibleDataError(
-        `keys of this queue hold other types than holdfast's (${wrongParts.map(text).join(", ")}): ` +
-          "choose another queue name or prefix, or delete these keys",
-      );
-    }
-    if (Number(version) > limits.DATA_VERSION) {
-      throw new IncompatibleDataError(
-        `this queue's data has version ${text(version)}, but this release of holdfast knows ` +
-          `versions up to ${limits.DATA_VERSION}: upgrade holdfast in this process`,
-      );
-    }
+    await this.#layout.open(this.#tag);
   }
 }
 

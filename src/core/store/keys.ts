@@ -1,7 +1,12 @@
 /**
- * Every key of a queue. All share the hash tag `{<queue>}`, so that they live on one node of a
- * cluster, and none ever has a time to live, so that `volatile-*` eviction cannot touch them.
+ * Every key of a queue's shard. All share one hash tag, so that they live on one node of a cluster,
+ * and none ever has a time to live, so that `volatile-*` eviction cannot touch them.
  */
+import { crc32 } from "node:zlib";
+import keySlot from "cluster-key-slot";
+
+/** Slots of a Redis Cluster. */
+const CLUSTER_SLOTS = 16_384;
 
 export interface QueueKeys {
   /** Sorted set: id, by due time in ms. */
@@ -20,14 +25,37 @@ export interface QueueKeys {
   readonly claims: string;
   /** Sorted set: worker id, by the time of its next look in ms. */
   readonly waiting: string;
-  /** Hash: data version, token counter, paused flag, running totals. */
+  /** Hash: data version, number of shards, token counter, paused flag, running totals. */
   readonly meta: string;
 }
 
 export type KeyPart = keyof QueueKeys;
 
-export function queueKeys(prefix: string, queueName: string): QueueKeys {
-  const key = (part: string) => `${prefix}:{${queueName}}:${part}`;
+/**
+ * The hash tags of a queue's shards: its name, or `<name>/<k>` where there are several. Each `k` is the
+ * smallest number that puts the tag into its own one of as many equal ranges of cluster slots, so that
+ * the shards lie evenly on the nodes of a cluster that shares its slots in ranges, as clusters do.
+ */
+export function shardTags(queueName: string, shards: number): readonly string[] {
+  if (shards === 1) {
+    return [queueName];
+  }
+  const tags = new Map<number, string>();
+  for (let k = 0; tags.size < shards; k += 1) {
+    const tag = `${queueName}/${k}`;
+    const range = Math.floor((keySlot(tag) * shards) / CLUSTER_SLOTS);
+    if (!tags.has(range)) tags.set(range, tag);
+  }
+  return Array.from({ length: shards }, (_, range) => tags.get(range)!);
+}
+
+/** Which shard holds a job, told from its id alone. */
+export function shardOfId(id: string, shards: number): number {
+  return shards === 1 ? 0 : crc32(id) % shards;
+}
+
+export function queueKeys(prefix: string, tag: string): QueueKeys {
+  const key = (part: string) => `${prefix}:{${tag}}:${part}`;
   return Object.freeze({
     delayed: key("delayed"),
     processing: key("processing"),
@@ -42,6 +70,6 @@ export function queueKeys(prefix: string, queueName: string): QueueKeys {
 }
 
 /** A worker's wake-up channel is this and its id. In the same slot as the keys, for sharded pub/sub. */
-export function wakeChannelPrefix(prefix: string, queueName: string): string {
-  return `${prefix}:{${queueName}}:wake:`;
+export function wakeChannelPrefix(prefix: string, tag: string): string {
+  return `${prefix}:{${tag}}:wake:`;
 }

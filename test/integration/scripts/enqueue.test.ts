@@ -24,7 +24,7 @@ import {
 } from "../../helpers/script-wakes.ts";
 
 function add(queue: TestQueue, ...list: RedisArgument[]): Promise<unknown> {
-  return queue.run(enqueue, { wakeChannel: queue.wakeChannel, dataVersion: 1 }, list);
+  return queue.run(enqueue, { wakeChannel: queue.wakeChannel, dataVersion: 1, shards: 1 }, list);
 }
 
 describe("enqueue", () => {
@@ -39,7 +39,7 @@ describe("enqueue", () => {
     expect(changes).toEqual({
       delayed: { a: String(due), b: "1700000000123" },
       jobs: { a: "envelope", b: "" },
-      meta: { version: "1", enqueued: "2" },
+      meta: { version: "1", shards: "1", enqueued: "2" },
     });
 
     await queue.moveTime(1_000);
@@ -106,7 +106,7 @@ describe("enqueue", () => {
     expect(changes).toEqual({
       delayed: { a: "2000", b: "3000" },
       jobs: { a: "one", b: "x" },
-      meta: { version: "1", enqueued: "2" },
+      meta: { version: "1", shards: "1", enqueued: "2" },
     });
   });
 
@@ -114,11 +114,25 @@ describe("enqueue", () => {
     const queue = openQueue();
     await queue.client.hset(queue.keys.meta, "version", 1, "enqueued", 41);
     await queue.plantDelayed("old", 60_000, { envelope: "same" });
-    const args = { wakeChannel: queue.wakeChannel, dataVersion: 2 };
+    const args = { wakeChannel: queue.wakeChannel, dataVersion: 2, shards: 1 };
     const list = ["old", "same", "+0", "old", "other", "+0", "new", "{}", "+0"];
     const { changes } = await queue.watch(() => queue.run(enqueue, args, list));
     expect(changes.meta).toEqual({ enqueued: "42" });
     expect(changes.jobs).toEqual({ new: "{}" });
+  });
+
+  it("stores nothing where the queue is spread over another number of shards", async () => {
+    const queue = openQueue();
+    await queue.client.hset(queue.keys.meta, "shards", 4);
+    for (const _ of ["first", "again"]) {
+      const { reply, changes } = await queue.watch(() => add(queue, "a", "{}", "+0"));
+      expect(reply).toEqual([-1, 4]);
+      expect(changes).toEqual({});
+    }
+    const args = { wakeChannel: queue.wakeChannel, dataVersion: 1, shards: 4 };
+    const { changes } = await queue.watch(() => queue.run(enqueue, args, ["a", "{}", "+0"]));
+    expect(changes.jobs).toEqual({ a: "{}" });
+    expect(changes.meta).toEqual({ version: "1", enqueued: "1" });
   });
 
   it("goes on while the queue is paused", async () => {
@@ -170,7 +184,7 @@ describe("enqueue wakes", () => {
   const waking: WakingCall = {
     prepare: async () => {},
     call: (queue, wakeChannel, dueInMs) =>
-      queue.run(enqueue, { wakeChannel, dataVersion: 1 }, ["a", "{}", `+${dueInMs}`]),
+      queue.run(enqueue, { wakeChannel, dataVersion: 1, shards: 1 }, ["a", "{}", `+${dueInMs}`]),
   };
   itKeepsTheRulesOfWaking(waking);
   itWakesNobodyWhilePaused(waking);

@@ -47,13 +47,21 @@ describe("list-dead", () => {
     expect(await list(queue, { maxJobs: 2, afterId: "e", afterMs: 30 })).toEqual([]);
   });
 
-  it("finds its place by time after an entry that is no longer there", async () => {
+  it("finds its place after an entry that is no longer there", async () => {
     const queue = openQueue();
     await plantDeadAt(queue, { a: 10, b: 20, d: 20, e: 30 });
-    const expected = ["b", 20, "d", 20, "e", 30];
-    expect(await list(queue, { afterId: "c", afterMs: 20 })).toEqual(expected);
+    const rest = ["d", 20, "e", 30];
+    expect(await list(queue, { afterId: "c", afterMs: 20 })).toEqual(rest);
+    expect(await list(queue, { afterId: "bb", afterMs: 20 })).toEqual(rest);
+    expect(await list(queue, { afterId: "B", afterMs: 20 })).toEqual(["b", 20, ...rest]);
     expect(await list(queue, { afterId: "z", afterMs: 31 })).toEqual([]);
-    expect(await list(queue, { afterId: "z", afterMs: 1 })).toEqual(["a", 10, ...expected]);
+    expect(await list(queue, { afterId: "z", afterMs: 1 })).toEqual(["a", 10, "b", 20, ...rest]);
+  });
+
+  it("leaves nobody out after an entry that went round and died again", async () => {
+    const queue = openQueue();
+    await plantDeadAt(queue, { b: 20, c: 30, a: 40 });
+    expect(await list(queue, { afterId: "a", afterMs: 10 })).toEqual(["b", 20, "c", 30, "a", 40]);
   });
 
   it("leaves out what died later than asked for", async () => {
@@ -67,12 +75,12 @@ describe("list-dead", () => {
   it("lists any id and goes on after it", async () => {
     const queue = openQueue();
     await queue.plantMany(HOSTILE_IDS, (id) => queue.plantDead(id));
-    const ids = ((await list(queue, { maxJobs: 100 })) as unknown[]).filter(
-      (_, at) => at % 2 === 0,
-    );
+    const page = (await list(queue, { maxJobs: 100 })) as [string, number];
+    const ids = page.filter((_, at) => at % 2 === 0);
     expect(ids.toSorted()).toEqual(HOSTILE_IDS.toSorted());
     for (const [index, id] of ids.entries()) {
-      const next = await list(queue, { maxJobs: 1, afterId: String(id), afterMs: 0 });
+      const afterMs = page[index * 2 + 1]!;
+      const next = await list(queue, { maxJobs: 1, afterId: String(id), afterMs });
       expect((next as unknown[])[0]).toBe(ids[index + 1]);
     }
   });

@@ -1,0 +1,125 @@
+/**
+ * One manual consumer's claims on one shard: numbered, and a claim without an answer is repeated under
+ * its number, so that what it took comes back with the next answer.
+ */
+import { exponential } from "../model/backoff.ts";
+import { monotonicNow } from "../model/clock.ts";
+import { CALL_TIMEOUT_MS } from "../model/limits.ts";
+import { RELEASE } from "../model/outcome.ts";
+import type { JobStore } from "../store/job-store.ts";
+import type { ClaimReply, ClaimRequest } from "../store/messages.ts";
+import { Lease } from "./lease.ts";
+import type { Part } from "./part.ts";
+import type { QueueCore } from "./queue-core.ts";
+import { reapDelaysMs } from "./reaper.ts";
+import type { Settler } from "./settler.ts";
+import { Waker } from "./waker.ts";
+
+interface SentClaim {
+  readonly request: ClaimRequest;
+  readonly firstSentAt: number;
+  /** Who gets the jobs. Jobs for a caller who has given up are released. */
+  readonly caller: object;
+}
+
+export class ShardClaims implements Part {
+  readonly store: JobStore;
+  readonly settler: Settler;
+  readonly waker: Waker;
+  readonly #consumerId: string;
+  #request = 1;
+  #unanswered: SentClaim | undefined;
+  #isRegistered = false;
+
+  constructor(
+    store: JobStore,
+    settler: Settler,
+    { subscriber }: QueueCore,
+    { consumerId, onWake }: { consumerId: string; onWake: () => void },
+  ) {
+    this.store = store;
+    this.settler = settler;
+    this.#consumerId = consumerId;
+    this.waker = new Waker({
+      subscriber,
+      channel: store.wakeChannel + consumerId,
+      onWake,
+      // Without wake-ups the claim polls.
+      onError: () => undefined,
+    });
+  }
+
+  start(): void {
+    // Claims run on demand.
+  }
+
+  /** Gives back what an unanswered claim took, and takes the consumer's name out of Redis. */
+  async stop(): Promise<void> {
+    this.waker.stop();
+    if (this.#unanswered) {
+      await this.giveBack(await this.#send(this.#unanswered));
+    }
+    await this.store.leave(this.#consumerId);
+  }
+
+  /** Whether a claim of this caller has no answer yet. */
+  isAwaitedBy(caller: object): boolean {
+    return this.#unanswered?.caller === caller;
+  }
+
+  /**
+   * Claims once, or repeats the caller's claim that has no answer.
+   *
+   * @throws HoldfastError if Redis gives no answer: call again, or leave it to a later claim or the stop
+   */
+  async claim(
+    caller: object,
+    what: Omit<ClaimRequest, "workerId" | "request">,
+  ): Promise<{ reply: ClaimReply; firstSentAt: number }> {
+    if (this.#unanswered && this.#unanswered.caller !== caller) {
+      await this.giveBack(await this.#send(this.#unanswered));
+    }
+    this.#unanswered ??= {
+      request: { ...what, workerId: this.#consumerId, request: this.#request },
+      firstSentAt: monotonicNow(),
+      caller,
+    };
+    const { firstSentAt } = this.#unanswered;
+    return { reply: await this.#send(this.#unanswered), firstSentAt };
+  }
+
+  /** Releases jobs that came too late for the caller who asked for them. */
+  async giveBack({ jobs, token }: ClaimReply): Promise<void> {
+    const now = monotonicNow();
+    await Promise.all(
+      jobs.map(({ id }) =>
+        this.settler.settle(new Lease(id, token, now, CALL_TIMEOUT_MS), RELEASE),
+      ),
+    );
+  }
+
+  /** Gives expired leases back; how many. A failure only leaves them to the next look. */
+  async reap(): Promise<number> {
+    return this.store.reap(reapDelaysMs(exponential())).then(
+      ({ ids }) => ids.length,
+      () => 0,
+    );
+  }
+
+  /** A consumer that nobody waits on must not be taken for one that looks. */
+  unregister(): void {
+    if (this.#isRegistered) {
+      this.#isRegistered = false;
+      // Not waited for: the jobs in hand matter more, and a name left behind goes stale by itself.
+      this.store.leave(this.#consumerId).catch(() => undefined);
+    }
+  }
+
+  async #send({ request }: SentClaim): Promise<ClaimReply> {
+    const reply = await this.store.claim(request);
+    this.#unanswered = undefined;
+    this.#request += 1;
+    this.#isRegistered = request.pollIntervalMs > 0;
+    return reply;
+  }
+}

@@ -1,0 +1,84 @@
+/** What a worker does on one shard: hears wake-ups, claims, keeps leases, settles and reaps. */
+import type { ResolvedWorkerOptions } from "../model/worker-options.ts";
+import type { ClaimReply } from "../store/messages.ts";
+import type { JobStore } from "../store/job-store.ts";
+import type { Subscriber } from "../store/subscriber.ts";
+import { Claimer } from "./claimer.ts";
+import type { Executor } from "./executor.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import type { Part } from "./part.ts";
+import { Reaper } from "./reaper.ts";
+import { Settler } from "./settler.ts";
+import type { Slots } from "./slots.ts";
+import { Waker } from "./waker.ts";
+
+export interface ShardWorkerOptions {
+  readonly store: JobStore;
+  readonly workerId: string;
+  readonly worker: ResolvedWorkerOptions;
+  readonly executor: Executor;
+  readonly slots: Slots;
+  /** Opens the subscriber; undefined where the queue works without wake-ups. */
+  readonly subscriber: (() => Subscriber) | undefined;
+  /** Called after each look. */
+  readonly onLook: (reply: ClaimReply) => void;
+  /** Called with the ids of jobs whose leases had expired. */
+  readonly onExpired: (ids: readonly string[]) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export class ShardWorker implements Part {
+  readonly settler: Settler;
+  readonly keeper: LeaseKeeper;
+  readonly waker: Waker;
+  readonly claimer: Claimer;
+  readonly reaper: Reaper;
+  readonly #options: ShardWorkerOptions;
+
+  constructor(options: ShardWorkerOptions) {
+    const { store, workerId, worker, executor, slots, subscriber, onExpired, onError } = options;
+    const { visibilityTimeoutMs, backoff } = worker;
+    this.#options = options;
+    this.settler = new Settler(store, onError);
+    this.keeper = new LeaseKeeper({ store, visibilityTimeoutMs, onError });
+    this.waker = new Waker({
+      subscriber,
+      channel: store.wakeChannel + workerId,
+      onWake: () => this.claimer.wake(),
+      onError,
+    });
+    this.claimer = new Claimer({
+      store,
+      workerId,
+      worker,
+      slots,
+      accept: (job, token, sentAt) => executor.accept(job, token, sentAt, this),
+      onLook: (reply) => {
+        this.reaper.noteLeaseEnd(reply.leaseEndsInMs);
+        options.onLook(reply);
+      },
+      onError,
+    });
+    this.reaper = new Reaper({ store, visibilityTimeoutMs, backoff, onExpired, onError });
+  }
+
+  start(): void {
+    this.reaper.start();
+    this.claimer.start();
+  }
+
+  /** Stops claiming and takes the worker's name out; what is held goes on until it is settled. */
+  async leave(): Promise<void> {
+    const { store, workerId, onError } = this.#options;
+    await this.claimer.stop();
+    // Where that fails, the name goes stale by itself.
+    await store.leave(workerId).catch(onError);
+  }
+
+  /** Gives up on what is held, and on outcomes without an answer. */
+  async stop(): Promise<void> {
+    this.waker.stop();
+    this.keeper.stop();
+    await Promise.all([this.claimer.stop(), this.settler.stop(), this.reaper.stop()]);
+  }
+}

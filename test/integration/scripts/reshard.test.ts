@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { reshard } from "../../../src/scripts/generated.ts";
+import { openQueue } from "../../helpers/script-harness.ts";
+
+describe("reshard", () => {
+  it("notes the number of shards where there is none yet", async () => {
+    const queue = openQueue();
+    const first = await queue.watch(() => queue.run(reshard, { shards: 4 }));
+    expect(first).toMatchObject({ reply: 1, changes: { meta: { shards: "4" } } });
+    const again = await queue.watch(() => queue.run(reshard, { shards: 4 }));
+    expect(again).toMatchObject({ reply: 1, changes: {} });
+  });
+
+  it("changes it where no job is left, and keeps the rest of meta", async () => {
+    const queue = openQueue();
+    await queue.client.hset(queue.keys.meta, "shards", 4, "token", 7, "version", 1);
+    const { reply, changes } = await queue.watch(() => queue.run(reshard, { shards: 2 }));
+    expect(reply).toBe(1);
+    expect(changes).toEqual({ meta: { shards: "2" } });
+  });
+
+  it("takes the note out", async () => {
+    const queue = openQueue();
+    await queue.client.hset(queue.keys.meta, "shards", 4, "version", 1);
+    for (const changes of [{ meta: { shards: null } }, {}]) {
+      const watched = await queue.watch(() => queue.run(reshard, { shards: 0 }));
+      expect(watched).toMatchObject({ reply: 1, changes });
+    }
+  });
+
+  it.each([["4"], [undefined]])("refuses where jobs lie here, with %s noted", async (noted) => {
+    const queue = openQueue();
+    await queue.plantDead("a");
+    if (noted) await queue.client.hset(queue.keys.meta, "shards", noted);
+    for (const _ of ["first", "again"]) {
+      const { reply, changes } = await queue.watch(() => queue.run(reshard, { shards: 2 }));
+      expect(reply).toBe(0);
+      expect(changes).toEqual({});
+    }
+  });
+
+  it("lets jobs be where their number is noted again", async () => {
+    const queue = openQueue();
+    await queue.plantDead("a");
+    await queue.client.hset(queue.keys.meta, "shards", 2);
+    const { reply, changes } = await queue.watch(() => queue.run(reshard, { shards: 2 }));
+    expect(reply).toBe(1);
+    expect(changes).toEqual({});
+  });
+});
