@@ -1,6 +1,7 @@
 /** A worker: wires the parts of the engine, starts and stops them. */
 import { captureRejectionSymbol, EventEmitter } from "node:events";
 import { Claimer } from "./engine/claimer.ts";
+import { ClockWatch } from "./engine/clock-watch.ts";
 import { type DeliveryEnd, Executor } from "./engine/executor.ts";
 import { LeaseKeeper } from "./engine/lease-keeper.ts";
 import type { QueueCore } from "./engine/queue-core.ts";
@@ -50,6 +51,7 @@ export class Worker<T = unknown>
   readonly #waker: Waker;
   readonly #claimer: Claimer;
   readonly #reaper: Reaper;
+  readonly #clockWatch = new ClockWatch();
   #state: WorkerState = "new";
   #starting: Promise<void> | undefined;
   #closing: Promise<CloseSummary> | undefined;
@@ -227,6 +229,8 @@ export class Worker<T = unknown>
 
   #onLook(reply: ClaimReply): void {
     this.#reaper.noteLeaseEnd(reply.leaseEndsInMs);
+    const jump = this.#clockWatch.note(reply.clock);
+    if (jump) this.#reportError(jump);
     this.#hasWorked ||= reply.jobs.length > 0;
     if (this.#hasWorked && reply.jobs.length === 0 && this.#executor.held === 0) {
       this.#hasWorked = false;
