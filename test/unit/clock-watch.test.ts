@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ClockWatch } from "../../src/core/engine/clock-watch.ts";
 import { ClockJumpError } from "../../src/index.ts";
@@ -64,7 +64,9 @@ describe("a jump of Redis's clock", () => {
   });
 
   test("says which way, how far and what to do", () => {
-    expect(new ClockJumpError(7_000).message).toMatch(/jumped 7000 ms forward.*run twice.*NTP slew/);
+    expect(new ClockJumpError(7_000).message).toMatch(
+      /jumped 7000 ms forward.*run twice.*NTP slew/,
+    );
     expect(new ClockJumpError(-7_000).message).toMatch(/jumped 7000 ms back.*later.*NTP slew/);
     expect(new ClockJumpError(7_000)).toMatchObject({ code: "CLOCK_JUMP", retryable: false });
   });
