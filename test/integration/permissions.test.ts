@@ -250,13 +250,15 @@ describe("a missing permission", () => {
     await worker.start();
     await user.remove(); // and with the user, its connections
     await near.enqueue("x");
+    let completed = next("completed");
     await user.create();
     for (let n = 0; n < 2; n += 1) {
-      await next("completed");
+      await completed;
       await waitFor(async () => (await near.stats()).waitingWorkers === 1);
-      void near.enqueue("y");
+      completed = next("completed");
+      await near.enqueue("y");
     }
-    await next("completed");
+    await completed;
   });
 });
 
