@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { canInstallPackages, installPackage } from "../../tools/debian-packages.ts";
-import { findServerBinary, startLocalServer } from "../../tools/redis/local-server.ts";
+import { startLocalServer } from "../../tools/redis/local-server.ts";
 import type { RedisServer } from "../../tools/redis/server.ts";
+import { provide, provideServer } from "./provide.ts";
 
 export interface ClockServer extends RedisServer {
   /** Sets its clock, from now on so far ahead of this machine's. */
@@ -14,7 +14,7 @@ export interface ClockServer extends RedisServer {
 
 /** Started with its clock so far ahead of this machine's; gone after the test. */
 export async function startClockServer(aheadSeconds = 0): Promise<ClockServer> {
-  await provide("redis-server", async () => (await findServerBinary()) !== undefined);
+  await provideServer();
   await provide("libfaketime", () => findLibrary() !== undefined);
   const folder = mkdtempSync(join(tmpdir(), "holdfast-clock-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -41,13 +41,4 @@ export async function startClockServer(aheadSeconds = 0): Promise<ClockServer> {
 function findLibrary(): string | undefined {
   const folders = readdirSync("/usr/lib").map((name) => `/usr/lib/${name}/faketime`);
   return folders.map((folder) => join(folder, "libfaketimeMT.so.1")).find(existsSync);
-}
-
-async function provide(name: string, isHere: () => boolean | Promise<boolean>): Promise<void> {
-  if (!(await isHere()) && (await canInstallPackages())) {
-    await installPackage(name);
-  }
-  if (!(await isHere())) {
-    throw new Error(`this test needs Debian's package ${name}, which cannot be installed here`);
-  }
 }
