@@ -9,6 +9,7 @@ export type { BinaryCodec, Codec, TextCodec } from "./core/model/codec.ts";
 export type { DueOptions, EnqueueOptions } from "./core/model/enqueue-options.ts";
 export type { Headers } from "./core/model/envelope.ts";
 export {
+  ClockJumpError,
   ClosedError,
   EnqueueUnconfirmedError,
   HandlerTimeoutError,

@@ -53,7 +53,10 @@ export interface WorkerEventMap<T> {
   stalled: [StalledEvent];
   /** Nothing is due and nothing is running any more. */
   drained: [];
-  /** Something failed that the worker goes on from by itself, such as a lost connection. */
+  /**
+   * Something failed that the worker goes on from by itself, such as a lost connection. A jump of
+   * Redis's clock by more than 5 s is told once, as a `ClockJumpError`.
+   */
   error: [HoldfastError];
 }
 

@@ -6,7 +6,12 @@ import { ShardWorker } from "./engine/shard-worker.ts";
 import { Slots } from "./engine/slots.ts";
 import { checkDuration, checkFunction, checkOptionNames } from "./model/checks.ts";
 import { monotonicNow, settlesWithin } from "./model/clock.ts";
-import { ClosedError, HoldfastError, UnexpectedError } from "./model/errors.ts";
+import {
+  ClosedError,
+  type ClockJumpError,
+  HoldfastError,
+  UnexpectedError,
+} from "./model/errors.ts";
 import { newWorkerId } from "./model/ids.ts";
 import type { Handler, Job } from "./model/job.ts";
 import { CLOSE_FLUSH_MS, LOOK_LATENESS_ALLOWED_MS, MAX_UNSETTLED_JOBS } from "./model/limits.ts";
@@ -44,6 +49,7 @@ export class Worker<T = unknown>
   readonly #shards: readonly ShardWorker[];
   /** Shards that had no due job at their last look, since a job was last claimed. */
   readonly #emptyShards = new Set<number>();
+  #lastJump: { readonly shard: number; readonly jumpMs: number; readonly at: number } | undefined;
   #state: WorkerState = "new";
   #starting: Promise<void> | undefined;
   #closing: Promise<CloseSummary> | undefined;
@@ -78,6 +84,7 @@ export class Worker<T = unknown>
           slots,
           subscriber,
           onLook: ({ jobs }) => this.#onLook(index, jobs.length),
+          onClockJump: (jump) => this.#onClockJump(index, jump),
           onExpired: (ids) => this.#reporter.report("stalled", { ids }),
           onError,
         }),
@@ -219,6 +226,20 @@ export class Worker<T = unknown>
     if (this.#hasWorked && areAllEmpty && this.#executor.held === 0) {
       this.#hasWorked = false;
       this.#reporter.report("drained");
+    }
+  }
+
+  /** Shards of one node notice the same jump, each at its next look. */
+  #onClockJump(shard: number, jump: ClockJumpError): void {
+    const last = this.#lastJump;
+    const now = monotonicNow();
+    const isOfOneRound =
+      last && now - last.at < this.#options.pollIntervalMs + LOOK_LATENESS_ALLOWED_MS;
+    const isTold =
+      isOfOneRound && last.shard !== shard && Math.abs(last.jumpMs - jump.jumpMs) < 1_000;
+    if (!isTold) {
+      this.#lastJump = { shard, jumpMs: jump.jumpMs, at: now };
+      this.#reportError(jump);
     }
   }
 

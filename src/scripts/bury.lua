@@ -33,7 +33,7 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
       reasons[#reasons + 1], reasons[#reasons + 2] = id, reason
     end
     if counts then
-      attempts[#attempts + 1], attempts[#attempts + 2] = id, (redis.call("HGET", attempts_key, id) or 0) + 1
+      attempts[#attempts + 1], attempts[#attempts + 2] = id, count_of(redis.call("HGET", attempts_key, id)) + 1
     end
   end
 end

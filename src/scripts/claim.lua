@@ -6,7 +6,7 @@
 --   due time in ms, counted attempts so far.
 -- A repeated request answers with the same jobs under the same token, as far as they are still held.
 --   A request older than the worker's last one claims nothing: { -1 }.
--- uses: time, number, lease, envelope, last-claim, wake
+-- uses: time, number, lease, envelope, last-claim, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -29,7 +29,7 @@ milliseconds(visibility_timeout_ms)
 milliseconds(poll_interval_ms)
 local meta = redis.call("HMGET", meta_key, "paused", "token")
 -- Larger than any before, also where Redis has lost the last one: it never runs ahead of the clock.
-local paused, token = meta[1], math.max((tonumber(meta[2] or 0) or 0) + 1, now_us)
+local paused, token = meta[1], math.max(count_of(meta[2]) + 1, now_us)
 local first_lease = redis.call("ZRANGE", processing_key, 0, 0, "WITHSCORES")
 local lease_end = tonumber(first_lease[2])
 local last_claim = redis.call("HGET", claims_key, worker_id)
@@ -76,7 +76,7 @@ for index, envelope in ipairs(envelopes) do
     remembered[#remembered + 1], remembered[#remembered + 2] = id, due
     local at = #reply
     reply[at + 1], reply[at + 2], reply[at + 3] = id, envelope, tonumber(due)
-    reply[at + 4] = attempts and tonumber(attempts[index] or 0) or 0
+    reply[at + 4] = attempts and count_of(attempts[index]) or 0
   end
 end
 

@@ -5,7 +5,7 @@
 --   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
 -- Or { -1, n }: nothing was stored, for the queue is spread over n shards, not as many as the caller thinks.
 -- The first write adds: a Redis at its memory limit refuses it with nothing written.
--- uses: time, wake
+-- uses: time, total, wake
 local delayed_key = KEYS[1]
 local jobs_key = KEYS[2]
 local waiting_key = KEYS[3]
@@ -17,9 +17,9 @@ local list, list_from = ARGV, 4 -- each: id, envelope, due (`+<ms>` from now, or
 
 local now = now_ms()
 local meta = redis.call("HMGET", meta_key, "enqueued", "shards")
-local enqueued, noted_shards = tonumber(meta[1] or 0) or 0, meta[2]
+local enqueued, noted_shards = count_of(meta[1]), meta[2]
 if noted_shards and noted_shards ~= shards then
-  return { -1, tonumber(noted_shards) or 0 }
+  return { -1, count_of(noted_shards) }
 end
 local _, look = earliest_look(waiting_key, now)
 

@@ -3,7 +3,7 @@ import type { ScriptDefinition } from "./definition.ts";
 
 export const ack = {
   name: "ack",
-  sha1: "57a8e0ed8432fad7afc2ba22ab32acdc7e6cf067",
+  sha1: "97023870ddf6ddd6a6562e13fa25e4177f2f0571",
   keys: ["processing", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token"],
@@ -31,9 +31,15 @@ local function held_leases(processing_key, list, first, stride)
   end
   return leases
 end
+-- A count as it is stored; 0 for what is none, such as a text that something else wrote.
+local function count_of(text)
+  local count = tonumber(text or 0)
+  return count and count >= 0 and count <= 9007199254740991 and math.floor(count) or 0
+end
+
 -- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
 local function total(meta_key, field)
-  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+  return count_of(redis.call("HGET", meta_key, field))
 end
 -- ack: \`processing\` -> gone: these jobs are done.
 --
@@ -76,7 +82,7 @@ return reply`,
 
 export const bury = {
   name: "bury",
-  sha1: "cee8f57c074f92fab1831a23e82958bd71c57af7",
+  sha1: "b8599349dfa0829512f3973297d6d52c8665791d",
   keys: ["processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token", "counts", "reason"],
@@ -110,9 +116,15 @@ local function held_leases(processing_key, list, first, stride)
   end
   return leases
 end
+-- A count as it is stored; 0 for what is none, such as a text that something else wrote.
+local function count_of(text)
+  local count = tonumber(text or 0)
+  return count and count >= 0 and count <= 9007199254740991 and math.floor(count) or 0
+end
+
 -- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
 local function total(meta_key, field)
-  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+  return count_of(redis.call("HGET", meta_key, field))
 end
 -- bury: \`processing\` -> \`dead\`, with the reason.
 --
@@ -149,7 +161,7 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
       reasons[#reasons + 1], reasons[#reasons + 2] = id, reason
     end
     if counts then
-      attempts[#attempts + 1], attempts[#attempts + 2] = id, (redis.call("HGET", attempts_key, id) or 0) + 1
+      attempts[#attempts + 1], attempts[#attempts + 2] = id, count_of(redis.call("HGET", attempts_key, id)) + 1
     end
   end
 end
@@ -172,7 +184,7 @@ return reply`,
 
 export const cancel = {
   name: "cancel",
-  sha1: "3969e0cd1951b1accf8cef0f8be02b819b4859e5",
+  sha1: "bf69861094a9540dce5b096086e0d339c9ea2d44",
   keys: ["delayed", "dead", "jobs", "attempts", "errors", "meta"],
   args: ["id"],
   listFields: [],
@@ -184,9 +196,15 @@ local function place_beside_delayed(jobs_key, dead_key, id)
   end
   return redis.call("ZSCORE", dead_key, id) and "dead" or "processing"
 end
+-- A count as it is stored; 0 for what is none, such as a text that something else wrote.
+local function count_of(text)
+  local count = tonumber(text or 0)
+  return count and count >= 0 and count <= 9007199254740991 and math.floor(count) or 0
+end
+
 -- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
 local function total(meta_key, field)
-  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+  return count_of(redis.call("HGET", meta_key, field))
 end
 -- cancel: \`delayed\` -> gone. A job that is held or dead is left as it is.
 --
@@ -219,7 +237,7 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "09abbb39f22221dde754b36dc7b02a44298a1654",
+  sha1: "f529bb59cb709cbd664a0ba00d87ba4f84d574a1",
   keys: ["delayed", "processing", "jobs", "attempts", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
@@ -292,6 +310,16 @@ end
 local function claimed_at(entry)
   return tonumber(string.match(entry, "^(%d+):") or 0)
 end
+-- A count as it is stored; 0 for what is none, such as a text that something else wrote.
+local function count_of(text)
+  local count = tonumber(text or 0)
+  return count and count >= 0 and count <= 9007199254740991 and math.floor(count) or 0
+end
+
+-- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
+local function total(meta_key, field)
+  return count_of(redis.call("HGET", meta_key, field))
+end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
 -- stalled worker and counts for nothing. Whoever wakes drops it.
 local function earliest_look(waiting_key, now)
@@ -328,7 +356,7 @@ end
 --   due time in ms, counted attempts so far.
 -- A repeated request answers with the same jobs under the same token, as far as they are still held.
 --   A request older than the worker's last one claims nothing: { -1 }.
--- uses: time, number, lease, envelope, last-claim, wake
+-- uses: time, number, lease, envelope, last-claim, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -351,7 +379,7 @@ milliseconds(visibility_timeout_ms)
 milliseconds(poll_interval_ms)
 local meta = redis.call("HMGET", meta_key, "paused", "token")
 -- Larger than any before, also where Redis has lost the last one: it never runs ahead of the clock.
-local paused, token = meta[1], math.max((tonumber(meta[2] or 0) or 0) + 1, now_us)
+local paused, token = meta[1], math.max(count_of(meta[2]) + 1, now_us)
 local first_lease = redis.call("ZRANGE", processing_key, 0, 0, "WITHSCORES")
 local lease_end = tonumber(first_lease[2])
 local last_claim = redis.call("HGET", claims_key, worker_id)
@@ -398,7 +426,7 @@ for index, envelope in ipairs(envelopes) do
     remembered[#remembered + 1], remembered[#remembered + 2] = id, due
     local at = #reply
     reply[at + 1], reply[at + 2], reply[at + 3] = id, envelope, tonumber(due)
-    reply[at + 4] = attempts and tonumber(attempts[index] or 0) or 0
+    reply[at + 4] = attempts and count_of(attempts[index]) or 0
   end
 end
 
@@ -465,7 +493,7 @@ return reply`,
 
 export const enqueue = {
   name: "enqueue",
-  sha1: "49ae40ccaa206dde50c103c8f068f97cb685ad24",
+  sha1: "7809efd258579cc98114d6e5f15ae001a9a79cb7",
   keys: ["delayed", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "dataVersion", "shards"],
   listFields: ["id", "envelope", "due"],
@@ -475,6 +503,16 @@ export const enqueue = {
 local function now_ms()
   local time = redis.call("TIME")
   return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
+end
+-- A count as it is stored; 0 for what is none, such as a text that something else wrote.
+local function count_of(text)
+  local count = tonumber(text or 0)
+  return count and count >= 0 and count <= 9007199254740991 and math.floor(count) or 0
+end
+
+-- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
+local function total(meta_key, field)
+  return count_of(redis.call("HGET", meta_key, field))
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
 -- stalled worker and counts for nothing. Whoever wakes drops it.
@@ -511,7 +549,7 @@ end
 --   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
 -- Or { -1, n }: nothing was stored, for the queue is spread over n shards, not as many as the caller thinks.
 -- The first write adds: a Redis at its memory limit refuses it with nothing written.
--- uses: time, wake
+-- uses: time, total, wake
 local delayed_key = KEYS[1]
 local jobs_key = KEYS[2]
 local waiting_key = KEYS[3]
@@ -523,9 +561,9 @@ local list, list_from = ARGV, 4 -- each: id, envelope, due (\`+<ms>\` from now, 
 
 local now = now_ms()
 local meta = redis.call("HMGET", meta_key, "enqueued", "shards")
-local enqueued, noted_shards = tonumber(meta[1] or 0) or 0, meta[2]
+local enqueued, noted_shards = count_of(meta[1]), meta[2]
 if noted_shards and noted_shards ~= shards then
-  return { -1, tonumber(noted_shards) or 0 }
+  return { -1, count_of(noted_shards) }
 end
 local _, look = earliest_look(waiting_key, now)
 
@@ -882,7 +920,7 @@ return reply`,
 
 export const nack = {
   name: "nack",
-  sha1: "92f99691af6014ff0f8712021d5a3aa25a9c49ce",
+  sha1: "daaac493483b447170874d33898164910034f1a2",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id", "token", "delayMs", "counts", "error"],
@@ -922,9 +960,15 @@ local function held_leases(processing_key, list, first, stride)
   end
   return leases
 end
+-- A count as it is stored; 0 for what is none, such as a text that something else wrote.
+local function count_of(text)
+  local count = tonumber(text or 0)
+  return count and count >= 0 and count <= 9007199254740991 and math.floor(count) or 0
+end
+
 -- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
 local function total(meta_key, field)
-  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+  return count_of(redis.call("HGET", meta_key, field))
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
 -- stalled worker and counts for nothing. Whoever wakes drops it.
@@ -992,7 +1036,7 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
     scores[#scores + 1], scores[#scores + 2] = due, id
     if counts then
       counted = counted + 1
-      attempts[#attempts + 1], attempts[#attempts + 2] = id, (redis.call("HGET", attempts_key, id) or 0) + 1
+      attempts[#attempts + 1], attempts[#attempts + 2] = id, count_of(redis.call("HGET", attempts_key, id)) + 1
     end
     if error_text ~= "" then
       errors[#errors + 1], errors[#errors + 2] = id, error_text
@@ -1149,14 +1193,20 @@ return reply`,
 
 export const purge = {
   name: "purge",
-  sha1: "ea3eb5e5f2712ca76737483f6763439089a88348",
+  sha1: "6fb44322b89b8bb2f35ef74ebeeac5e1c1e4b30e",
   keys: ["dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id"],
   source: `-- holdfast: purge
+-- A count as it is stored; 0 for what is none, such as a text that something else wrote.
+local function count_of(text)
+  local count = tonumber(text or 0)
+  return count and count >= 0 and count <= 9007199254740991 and math.floor(count) or 0
+end
+
 -- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
 local function total(meta_key, field)
-  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+  return count_of(redis.call("HGET", meta_key, field))
 end
 -- purge: \`dead\` -> gone, for good.
 --
@@ -1196,7 +1246,7 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "ff6477f52ded36bb6acd40e41cf7df4d2098c2b0",
+  sha1: "a481c2141cd90d5c1c840aac0a526bdc6574ded5",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
@@ -1236,9 +1286,15 @@ local function held_leases(processing_key, list, first, stride)
   end
   return leases
 end
+-- A count as it is stored; 0 for what is none, such as a text that something else wrote.
+local function count_of(text)
+  local count = tonumber(text or 0)
+  return count and count >= 0 and count <= 9007199254740991 and math.floor(count) or 0
+end
+
 -- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
 local function total(meta_key, field)
-  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+  return count_of(redis.call("HGET", meta_key, field))
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
 -- stalled worker and counts for nothing. Whoever wakes drops it.
@@ -1301,7 +1357,7 @@ local earliest_due = math.huge
 for _, lease in ipairs(expired) do
   local id = split_lease(lease)
   if id and redis.call("HEXISTS", jobs_key, id) == 1 then -- a lease without a job only goes
-    local count = (redis.call("HGET", attempts_key, id) or 0) + 1
+    local count = count_of(redis.call("HGET", attempts_key, id)) + 1
     local is_second_in_a_row = redis.call("HGET", errors_key, id) == lease_expired
     local due = now + (is_second_in_a_row and milliseconds(list[math.min(list_from + count - 1, #list)]) or 0)
     earliest_due = math.min(earliest_due, due)
@@ -1327,7 +1383,7 @@ return reply`,
 
 export const redrive = {
   name: "redrive",
-  sha1: "a1f89d15b554046d113f2c5faa406ef06da90e4d",
+  sha1: "b877fb5d592d1187a2bae01033adb51eec925aab",
   keys: ["delayed", "dead", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id"],
@@ -1338,9 +1394,15 @@ local function now_ms()
   local time = redis.call("TIME")
   return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
+-- A count as it is stored; 0 for what is none, such as a text that something else wrote.
+local function count_of(text)
+  local count = tonumber(text or 0)
+  return count and count >= 0 and count <= 9007199254740991 and math.floor(count) or 0
+end
+
 -- A running total kept in \`meta\`. Read before the first write, set after it: HINCRBY could fail halfway.
 local function total(meta_key, field)
-  return tonumber(redis.call("HGET", meta_key, field) or 0) or 0
+  return count_of(redis.call("HGET", meta_key, field))
 end
 -- \`waiting\` says when each waiting worker looks next. An entry more than 100 ms past belongs to a
 -- stalled worker and counts for nothing. Whoever wakes drops it.

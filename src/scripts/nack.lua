@@ -36,7 +36,7 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
     scores[#scores + 1], scores[#scores + 2] = due, id
     if counts then
       counted = counted + 1
-      attempts[#attempts + 1], attempts[#attempts + 2] = id, (redis.call("HGET", attempts_key, id) or 0) + 1
+      attempts[#attempts + 1], attempts[#attempts + 2] = id, count_of(redis.call("HGET", attempts_key, id)) + 1
     end
     if error_text ~= "" then
       errors[#errors + 1], errors[#errors + 2] = id, error_text

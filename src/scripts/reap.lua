@@ -31,7 +31,7 @@ local earliest_due = math.huge
 for _, lease in ipairs(expired) do
   local id = split_lease(lease)
   if id and redis.call("HEXISTS", jobs_key, id) == 1 then -- a lease without a job only goes
-    local count = (redis.call("HGET", attempts_key, id) or 0) + 1
+    local count = count_of(redis.call("HGET", attempts_key, id)) + 1
     local is_second_in_a_row = redis.call("HGET", errors_key, id) == lease_expired
     local due = now + (is_second_in_a_row and milliseconds(list[math.min(list_from + count - 1, #list)]) or 0)
     earliest_due = math.min(earliest_due, due)

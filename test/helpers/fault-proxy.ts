@@ -35,7 +35,7 @@ interface Connection {
 }
 
 export class FaultProxy {
-  readonly #targetPort: number;
+  #targetPort: number;
   readonly #targetHost: string;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
@@ -77,6 +77,12 @@ export class FaultProxy {
       client.destroy();
       upstream.destroy();
     }
+  }
+
+  /** From now on leads to another server on the same host, as an address does after a failover. */
+  retarget(port: number): void {
+    this.#targetPort = port;
+    this.cut();
   }
 
   /** While refusing, a new connection is reset as soon as it is made. Those that exist go on. */

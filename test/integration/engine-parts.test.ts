@@ -89,6 +89,7 @@ const parts: Record<string, MakePart> = {
       subscriber,
       onLook: nothing,
       onExpired: nothing,
+      onClockJump: failure,
       onError: failure,
     }),
   Waker: ({ store, subscriber }) =>

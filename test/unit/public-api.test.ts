@@ -5,6 +5,7 @@ import { Queue, Worker } from "../../src/index.ts";
 
 test("the public surface", () => {
   expect(Object.keys(holdfast).toSorted()).toEqual([
+    "ClockJumpError",
     "ClosedError",
     "DeadLetter",
     "DeadLetters",

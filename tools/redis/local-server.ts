@@ -24,6 +24,8 @@ const binaryNames = ["redis-server", "valkey-server"];
 export interface LocalServerOptions extends ServerOptions {
   /** Any free port, when left out. */
   port?: number;
+  /** Added to the server's environment. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** The server binary on the PATH, or undefined. */
@@ -48,7 +50,7 @@ export async function startLocalServer(options: LocalServerOptions = {}): Promis
   }
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await findFreePort());
-    const server = new LocalServer(binary, port, options.args ?? []);
+    const server = new LocalServer(binary, port, options);
     try {
       await server.start();
       return server;
@@ -68,16 +70,18 @@ class LocalServer implements RedisServer {
   readonly port: number;
   readonly #binary: string;
   readonly #args: readonly string[];
+  readonly #env: NodeJS.ProcessEnv;
   readonly #folder: string;
   readonly #withdrawCleanUp: () => void;
   #child: ChildProcess | undefined;
   #version = "";
 
-  constructor(binary: string, port: number, args: readonly string[]) {
+  constructor(binary: string, port: number, { args = [], env = {} }: LocalServerOptions) {
     this.url = `redis://${host}:${port}`;
     this.port = port;
     this.#binary = binary;
     this.#args = args;
+    this.#env = { ...process.env, ...env };
     this.#folder = mkdtempSync(join(tmpdir(), "holdfast-redis-"));
     this.#withdrawCleanUp = atProcessEnd(() => {
       this.#child?.kill("SIGKILL");
@@ -99,6 +103,7 @@ class LocalServer implements RedisServer {
     // finish its work first still has its Redis.
     const child = spawn(this.#binary, this.#commandLine(), {
       detached: true,
+      env: this.#env,
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;

@@ -1,9 +1,11 @@
 /** What a worker does on one shard: hears wake-ups, claims, keeps leases, settles and reaps. */
+import type { ClockJumpError } from "../model/errors.ts";
 import type { ResolvedWorkerOptions } from "../model/worker-options.ts";
 import type { ClaimReply } from "../store/messages.ts";
 import type { JobStore } from "../store/job-store.ts";
 import type { Subscriber } from "../store/subscriber.ts";
 import { Claimer } from "./claimer.ts";
+import { ClockWatch } from "./clock-watch.ts";
 import type { Executor } from "./executor.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Part } from "./part.ts";
@@ -22,6 +24,8 @@ export interface ShardWorkerOptions {
   readonly subscriber: (() => Subscriber) | undefined;
   /** Called after each look. */
   readonly onLook: (reply: ClaimReply) => void;
+  /** Called when the clock of the shard's Redis has jumped. */
+  readonly onClockJump: (jump: ClockJumpError) => void;
   /** Called with the ids of jobs whose leases had expired. */
   readonly onExpired: (ids: readonly string[]) => void;
   readonly onError: (error: unknown) => void;
@@ -34,6 +38,7 @@ export class ShardWorker implements Part {
   readonly claimer: Claimer;
   readonly reaper: Reaper;
   readonly #options: ShardWorkerOptions;
+  readonly #clockWatch = new ClockWatch();
 
   constructor(options: ShardWorkerOptions) {
     const { store, workerId, worker, executor, slots, subscriber, onExpired, onError } = options;
@@ -53,10 +58,7 @@ export class ShardWorker implements Part {
       worker,
       slots,
       accept: (job, token, sentAt) => executor.accept(job, token, sentAt, this),
-      onLook: (reply) => {
-        this.reaper.noteLeaseEnd(reply.leaseEndsInMs);
-        options.onLook(reply);
-      },
+      onLook: (reply) => this.#onLook(reply),
       onError,
     });
     this.reaper = new Reaper({ store, visibilityTimeoutMs, backoff, onExpired, onError });
@@ -80,5 +82,12 @@ export class ShardWorker implements Part {
     this.waker.stop();
     this.keeper.stop();
     await Promise.all([this.claimer.stop(), this.settler.stop(), this.reaper.stop()]);
+  }
+
+  #onLook(reply: ClaimReply): void {
+    this.reaper.noteLeaseEnd(reply.leaseEndsInMs);
+    const jump = this.#clockWatch.note(reply.clock);
+    if (jump) this.#options.onClockJump(jump);
+    this.#options.onLook(reply);
   }
 }

@@ -47,7 +47,7 @@ export function encodeEnvelope(envelope: Envelope): string | Buffer {
 export function decodeEnvelope(stored: string | Buffer): Required<Envelope> {
   const end = typeof stored === "string" ? stored.indexOf("\n") : stored.indexOf(LINE_FEED);
   const head = typeof stored === "string" ? stored.slice(0, end) : stored.toString("utf8", 0, end);
-  const match = end > 0 ? /^1([0-9a-z]{1,11})-[0-9a-z]+(\{.*\})?$/.exec(head) : null;
+  const match = end > 0 ? /^1([0-9a-z]{1,11})-[0-9a-z]+(\{.*\})?$/s.exec(head) : null;
   const enqueuedAtMs = match ? Number.parseInt(match[1]!, 36) : Number.NaN;
   if (!match || !Number.isSafeInteger(enqueuedAtMs)) {
     throw new PayloadError("the stored envelope is not one that this release of holdfast can read");

@@ -1,6 +1,7 @@
 /** What holdfast throws. One class per cause that a caller would treat differently. */
 
 export type HoldfastErrorCode =
+  | "CLOCK_JUMP"
   | "CLOSED"
   | "ENQUEUE_UNCONFIRMED"
   | "HANDLER_TIMEOUT"
@@ -134,6 +135,29 @@ export class RedisUnavailableError extends HoldfastError {
 export class RedisRefusedError extends HoldfastError {
   readonly code = "REDIS_REFUSED";
   readonly retryable = false;
+}
+
+/**
+ * Redis's clock jumped: it was set, or a failover led to a node with another clock. Nothing is lost and
+ * the worker goes on; `docs/guarantees.md` says what a jump does to due times and leases.
+ */
+export class ClockJumpError extends HoldfastError {
+  readonly code = "CLOCK_JUMP";
+  readonly retryable = false;
+  /** How far it jumped between two looks of this worker, in milliseconds: positive for forward. */
+  readonly jumpMs: number;
+
+  constructor(jumpMs: number) {
+    const effect =
+      jumpMs > 0
+        ? "forward: delayed jobs are due early by as much, and leases ended early, so that jobs may run twice"
+        : "back: jobs become due later by as much, and leases of workers that died last longer";
+    super(
+      `Redis's clock jumped ${Math.abs(jumpMs)} ms ${effect}. Let NTP slew the clocks of all Redis nodes, ` +
+        "not step them (a machine of this worker that was suspended looks like a jump forward)",
+    );
+    this.jumpMs = jumpMs;
+  }
 }
 
 /** What should not happen: a defect of holdfast, or something between it and Redis that changes replies. */

@@ -81,6 +81,10 @@ export const RETRY_PAUSE_MAX_MS = 1_000;
 export const REAP_JITTER_MS = 200;
 /** How late a look may be before `health()` turns red: a call's timeout and a retry. */
 export const LOOK_LATENESS_ALLOWED_MS = CALL_TIMEOUT_MS + RETRY_PAUSE_MAX_MS;
+/** A jump of Redis's clock that a worker reports. NTP corrects less without a word. */
+export const CLOCK_JUMP_REPORTED_MS = 5_000;
+/** Between two looks far apart, a clock may also have been slewed: chrony does so by up to 8.3 %. */
+export const CLOCK_SLEW_ALLOWED = 0.1;
 /** Attempts for which the reaper computes a backoff of their own; later ones share the last. */
 export const REAP_BACKOFF_STEPS = 20;
 

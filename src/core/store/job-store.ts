@@ -1,5 +1,6 @@
 /** One method per script: what it is called with, and what its reply means. */
 import * as scripts from "../../scripts/generated.ts";
+import { monotonicNow } from "../model/clock.ts";
 import * as limits from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import type { RedisArgument } from "./client.ts";
@@ -95,7 +96,9 @@ export class JobStore {
       wakeChannel: this.wakeChannel,
     };
     const options = { asBuffers: this.#asBuffers };
+    const askedAt = monotonicNow();
     const reply = flatReply("claim", await this.#runner.run(scripts.claim, args, options), 4, 4);
+    const answeredAt = monotonicNow();
     const [token, nowMs, lookInMs, leaseEndsInMs] = reply.map(Number) as [
       number,
       number,
@@ -104,7 +107,7 @@ export class JobStore {
     ];
     return {
       token,
-      nowMs,
+      clock: { nowMs, askedAt, answeredAt },
       lookInMs: lookInMs < 0 ? undefined : lookInMs,
       leaseEndsInMs: leaseEndsInMs < 0 ? undefined : leaseEndsInMs,
       jobs: readItems(reply, 4, 4, (at) => ({

@@ -29,10 +29,16 @@ export interface ClaimedJob {
   readonly failedAttempts: number;
 }
 
+/** What Redis's clock said, at some time between two readings of this process's monotonic clock. */
+export interface ClockReading {
+  readonly nowMs: number;
+  readonly askedAt: number;
+  readonly answeredAt: number;
+}
+
 export interface ClaimReply {
   readonly token: number;
-  /** Redis's clock when the jobs were taken. */
-  readonly nowMs: number;
+  readonly clock: ClockReading;
   /** When the caller should look again; undefined where it took all it could, or does not wait. */
   readonly lookInMs: number | undefined;
   /** When the earliest lease of the queue ends; undefined if there is none. */

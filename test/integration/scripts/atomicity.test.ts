@@ -76,15 +76,18 @@ describe("nothing fails halfway where a key has a wrong type:", () => {
 });
 
 describe("nothing fails halfway where a stored value is spoilt:", () => {
-  it.each(["nack", "bury", "reap"])("%s with a count that is no number", async (name) => {
-    const queue = openQueue();
-    const scenario = scenarios.find(({ script }) => script.name === name) as Scenario;
-    await makeBusy(queue, scenario);
-    await queue.client.hset(queue.keys.attempts, { held: "many", expired: "many" });
-    const before = await queue.snapshot();
-    await expect(scenario.call(queue)).rejects.toThrow("arithmetic");
-    expect(await queue.snapshot()).toEqual(before);
-  });
+  // One such job must not keep the others of its batch from being settled or reaped.
+  it.each(["nack", "bury", "reap"])(
+    "%s with a count that is no number, taken for 0",
+    async (name) => {
+      const queue = openQueue();
+      const scenario = scenarios.find(({ script }) => script.name === name) as Scenario;
+      await makeBusy(queue, scenario);
+      await queue.client.hset(queue.keys.attempts, { held: "many", expired: "many" });
+      await scenario.call(queue);
+      expect(Object.values(await queue.client.hgetall(queue.keys.attempts))).toContain("1");
+    },
+  );
 
   it("claim with a last claim of its own that is none", async () => {
     const queue = openQueue();
