@@ -19,7 +19,7 @@ import { resolveWorkerOptions } from "../../src/core/model/worker-options.ts";
 import { ClosedError, Queue, Worker, WorkerClosingError } from "../../src/index.ts";
 import { collector, gate, testQueue } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { testRedisUrl, uniqueName } from "../helpers/redis.ts";
+import { testConnection, uniqueName } from "../helpers/redis.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
 failOnLeaks();
@@ -86,7 +86,7 @@ const parts: Record<string, MakePart> = {
 describe.each(Object.entries(parts))("%s", (_, make) => {
   function open(): Part {
     const name = uniqueName("lifecycle");
-    const core = new QueueCore(resolveQueueOptions(name, { connection: testRedisUrl() }));
+    const core = new QueueCore(resolveQueueOptions(name, { connection: testConnection() }));
     onTestFinished(() => core.close());
     return make(core);
   }
@@ -250,7 +250,7 @@ describe("a worker", () => {
 
   test("and its queue can be disposed of by leaving their block", async () => {
     const name = uniqueName("dispose");
-    const connection = testRedisUrl();
+    const connection = testConnection();
     const done = gate();
     {
       await using queue = new Queue<string>(name, { connection });

@@ -11,7 +11,7 @@ import { askServer, serveAllSlots } from "./probe.ts";
 import { atProcessEnd } from "./process-end.ts";
 import {
   endsTheProcess,
-  isClusterMode,
+  isLoneCluster,
   portAttempts,
   serverArguments,
   startTimeoutMs,
@@ -48,7 +48,7 @@ export async function startLocalServer(options: LocalServerOptions = {}): Promis
   }
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await findFreePort());
-    const server = new LocalServer(binary, port, options.args ?? []);
+    const server = new LocalServer(binary, port, options);
     try {
       await server.start();
       return server;
@@ -67,17 +67,17 @@ class LocalServer implements RedisServer {
   readonly host = host;
   readonly port: number;
   readonly #binary: string;
-  readonly #args: readonly string[];
+  readonly #options: ServerOptions;
   readonly #folder: string;
   readonly #withdrawCleanUp: () => void;
   #child: ChildProcess | undefined;
   #version = "";
 
-  constructor(binary: string, port: number, args: readonly string[]) {
+  constructor(binary: string, port: number, options: ServerOptions) {
     this.url = `redis://${host}:${port}`;
     this.port = port;
     this.#binary = binary;
-    this.#args = args;
+    this.#options = options;
     this.#folder = mkdtempSync(join(tmpdir(), "holdfast-redis-"));
     this.#withdrawCleanUp = atProcessEnd(() => {
       this.#child?.kill("SIGKILL");
@@ -103,7 +103,7 @@ class LocalServer implements RedisServer {
     });
     this.#child = child;
     await launch(child, startTimeoutMs);
-    if (isClusterMode(this.#args)) {
+    if (isLoneCluster(this.#options)) {
       await serveAllSlots(this.url, startTimeoutMs);
     }
     this.#version = await askServer(this.url);
@@ -133,7 +133,7 @@ class LocalServer implements RedisServer {
 
   #commandLine(): string[] {
     const place = ["--bind", host, "--dir", this.#folder];
-    return [...place, ...serverArguments(this.port, host, this.#args)];
+    return [...place, ...serverArguments(this.port, host, this.#options.args ?? [])];
   }
 
   #removeFolder(): void {

@@ -20,6 +20,8 @@ export type ServerSignal = "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT";
 export interface ServerOptions {
   /** Added to the server's command line, for instance `["--appendonly", "yes"]`; the last one wins. */
   args?: readonly string[];
+  /** One node of a cluster to be formed: without it, a server in cluster mode serves all slots alone. */
+  isClusterNode?: boolean;
 }
 
 /** A server that has not come up after this long will not. */
@@ -32,9 +34,14 @@ export function endsTheProcess(signal: ServerSignal): boolean {
   return signal === "SIGKILL" || signal === "SIGTERM";
 }
 
-export function isClusterMode(args: readonly string[]): boolean {
+function isClusterMode(args: readonly string[]): boolean {
   const index = args.lastIndexOf("--cluster-enabled");
   return index !== -1 && args[index + 1] === "yes";
+}
+
+/** Whether it must be made a whole cluster by itself before it serves. */
+export function isLoneCluster({ args = [], isClusterNode = false }: ServerOptions): boolean {
+  return isClusterMode(args) && !isClusterNode;
 }
 
 /** Nothing is written to disk unless the caller's arguments say so. */
