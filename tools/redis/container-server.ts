@@ -125,7 +125,9 @@ async function startOnPort(client: ContainerRuntimeClient, setup: Setup): Promis
     .withAutoCleanup(false);
   if (isClusterNode) {
     // The nodes must reach each other at the address that they give to clients: this machine's own.
-    container.withNetworkMode("host").withCommand([setup.serverName, "--bind", engineHost, ...options]);
+    container
+      .withNetworkMode("host")
+      .withCommand([setup.serverName, "--bind", engineHost, ...options]);
   } else {
     container
       .withCommand([setup.serverName, ...options])

@@ -1,9 +1,11 @@
 /** Runs scripts by their SHA-1 on one queue's keys, loading them where the server does not know them. */
 import type { ScriptDefinition } from "../../scripts/definition.ts";
+import { settlesWithin } from "../model/clock.ts";
+import { NODE_TIMEOUT_MS } from "../model/limits.ts";
 import type { RedisArgument, RedisClient } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import type { QueueKeys } from "./keys.ts";
-import { isMissingScript, translateError } from "./redis-errors.ts";
+import { isMissingScript, isReadOnly, translateError } from "./redis-errors.ts";
 
 /** The arguments of a script by name. */
 export type ScriptArguments<S extends ScriptDefinition> = Readonly<
@@ -55,6 +57,10 @@ export class ScriptRunner {
           );
         });
     } catch (error) {
+      if (isReadOnly(error)) {
+        // ioredis takes this for an answer, not for a sign that the primary is elsewhere.
+        client.refreshSlotsCache?.();
+      }
       throw translateError(error, this.#connection.lastError);
     }
   }
@@ -76,8 +82,16 @@ function throwUnlessMissing(error: unknown): void {
   }
 }
 
-/** SCRIPT LOAD names no key, so a cluster client would send it to any node: every primary gets it. */
+/**
+ * SCRIPT LOAD names no key, so a cluster client would send it to any node: every primary gets it. One
+ * that fails or is silent must not stop the queues of the others; where the script is missing still, its
+ * source goes along with the call.
+ */
 async function loadScript(client: RedisClient, script: ScriptDefinition): Promise<void> {
-  const nodes = client.isCluster ? client.nodes("master") : [client];
-  await Promise.all(nodes.map((node) => node.script("LOAD", script.source)));
+  if (client.isCluster) {
+    const loads = client.nodes("master").map((node) => node.script("LOAD", script.source));
+    await settlesWithin(Promise.allSettled(loads), NODE_TIMEOUT_MS);
+  } else {
+    await client.script("LOAD", script.source);
+  }
 }
