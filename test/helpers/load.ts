@@ -59,7 +59,10 @@ export class Load {
   }
 
   /** Resolves once `count` more enqueues are confirmed, and as many more jobs have run, on each queue. */
-  async goesOn(names = this.queues.map(({ name }) => name), count = 50): Promise<void> {
+  async goesOn(
+    names: readonly string[] = this.queues.map(({ name }) => name),
+    count = 50,
+  ): Promise<void> {
     await Promise.all(
       names.map(async (name) => {
         const { confirmed, runs } = this.of(name);
@@ -71,6 +74,13 @@ export class Load {
         });
       }),
     );
+  }
+
+  /** Resolves once a job was enqueued and one has run on each of these queues, with the ms it took. */
+  async recovers(names: readonly string[]): Promise<number> {
+    const startedAt = performance.now();
+    await this.goesOn(names, 1);
+    return Math.round(performance.now() - startedAt);
   }
 
   /** Stops the producers, waits until all queues are empty, and checks and counts what came of it. */

@@ -46,7 +46,7 @@ export class RedisCluster {
 
   /** Resolves when all slots are served and all replicas are in step. */
   static async start({ args = [] }: ClusterOptions = {}): Promise<RedisCluster> {
-    const options = { args: [...nodeArguments, ...args], isClusterNode: true };
+    const options = { args: [...nodeArguments, ...args], hasPeers: true };
     const starting = Array.from({ length: 2 * primaryCount }, () => startServer(options));
     const started = await Promise.allSettled(starting);
     const nodes = started.filter((each) => each.status === "fulfilled").map(({ value }) => value);

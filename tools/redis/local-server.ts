@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { access, constants } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
@@ -79,6 +79,9 @@ class LocalServer implements RedisServer {
     this.#binary = binary;
     this.#options = options;
     this.#folder = mkdtempSync(join(tmpdir(), "holdfast-redis-"));
+    if (options.config !== undefined) {
+      writeFileSync(this.#configPath, options.config);
+    }
     this.#withdrawCleanUp = atProcessEnd(() => {
       this.#child?.kill("SIGKILL");
       this.#removeFolder();
@@ -132,8 +135,14 @@ class LocalServer implements RedisServer {
   }
 
   #commandLine(): string[] {
+    const { args = [], config } = this.#options;
+    const file = config === undefined ? [] : [this.#configPath];
     const place = ["--bind", host, "--dir", this.#folder];
-    return [...place, ...serverArguments(this.port, host, this.#options.args ?? [])];
+    return [...file, ...place, ...serverArguments(this.port, host, args)];
+  }
+
+  get #configPath(): string {
+    return join(this.#folder, "redis.conf");
   }
 
   #removeFolder(): void {

@@ -20,8 +20,13 @@ export type ServerSignal = "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT";
 export interface ServerOptions {
   /** Added to the server's command line, for instance `["--appendonly", "yes"]`; the last one wins. */
   args?: readonly string[];
-  /** One node of a cluster to be formed: without it, a server in cluster mode serves all slots alone. */
-  isClusterNode?: boolean;
+  /**
+   * One of several servers that talk to each other, as replicas, Sentinels or nodes of a cluster do.
+   * Without it, a server in cluster mode serves all slots alone.
+   */
+  hasPeers?: boolean;
+  /** The text of a configuration file of its own, which only a Sentinel needs. */
+  config?: string;
 }
 
 /** A server that has not come up after this long will not. */
@@ -40,8 +45,8 @@ function isClusterMode(args: readonly string[]): boolean {
 }
 
 /** Whether it must be made a whole cluster by itself before it serves. */
-export function isLoneCluster({ args = [], isClusterNode = false }: ServerOptions): boolean {
-  return isClusterMode(args) && !isClusterNode;
+export function isLoneCluster({ args = [], hasPeers = false }: ServerOptions): boolean {
+  return isClusterMode(args) && !hasPeers;
 }
 
 /** Nothing is written to disk unless the caller's arguments say so. */

@@ -19,10 +19,6 @@ export function isMissingScript(error: unknown): boolean {
   return error instanceof Error && error.message.includes("NOSCRIPT");
 }
 
-export function isReadOnly(error: unknown): boolean {
-  return error instanceof Error && error.message.includes("READONLY");
-}
-
 /**
  * The error a caller should see for a failed call. Credentials and payloads are never part of it.
  *

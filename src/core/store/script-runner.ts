@@ -5,7 +5,7 @@ import { NODE_TIMEOUT_MS } from "../model/limits.ts";
 import type { RedisArgument, RedisClient } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import type { QueueKeys } from "./keys.ts";
-import { isMissingScript, isReadOnly, translateError } from "./redis-errors.ts";
+import { isMissingScript, translateError } from "./redis-errors.ts";
 
 /** The arguments of a script by name. */
 export type ScriptArguments<S extends ScriptDefinition> = Readonly<
@@ -57,11 +57,12 @@ export class ScriptRunner {
           );
         });
     } catch (error) {
-      if (isReadOnly(error)) {
-        // ioredis takes this for an answer, not for a sign that the primary is elsewhere.
+      const translated = translateError(error, this.#connection.lastError);
+      if (translated.code === "REDIS_UNAVAILABLE") {
+        // The primary may be elsewhere by now. ioredis by itself does not ask on READONLY or silence.
         client.refreshSlotsCache?.();
       }
-      throw translateError(error, this.#connection.lastError);
+      throw translated;
     }
   }
 
