@@ -1,4 +1,4 @@
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { onTestFinished } from "vitest";
 import {
   type Handler,
@@ -8,12 +8,12 @@ import {
   type WorkerOptions,
 } from "../../src/index.ts";
 import { queueKeys, type QueueKeys } from "../../src/core/store/keys.ts";
-import { testRedisUrl, uniqueName } from "./redis.ts";
+import { rawRedis, testConnection, uniqueName } from "./redis.ts";
 
 /** A queue of the test's own, closed after it, with a look behind the curtain. */
 export interface TestQueue<Input, Output> {
   readonly queue: Queue<Input, Output>;
-  /** A plain client on the same server. */
+  /** A plain client on the same server or cluster. */
   readonly redis: Redis;
   readonly keys: QueueKeys;
   /** Same queue, other object: as another process would have it. */
@@ -27,8 +27,8 @@ export function testQueue<Input = unknown, Output = Input>(
   label = "test",
 ): TestQueue<Input, Output> {
   const name = uniqueName(label);
-  const connection = testRedisUrl();
-  const redis = new Redis(connection, { disconnectTimeout: 100 });
+  const connection = testConnection();
+  const redis = rawRedis();
   const open = (more: QueueOptions<Input, Output> = {}) => {
     const queue = new Queue<Input, Output>(name, { connection, ...options, ...more });
     onTestFinished(() => queue.close());
@@ -37,7 +37,6 @@ export function testQueue<Input = unknown, Output = Input>(
   const keys = queueKeys(options.prefix ?? "holdfast", name);
   onTestFinished(async () => {
     await redis.del(...Object.values(keys));
-    redis.disconnect();
   });
   const passTime = async (ms: number) => {
     for (const key of [keys.delayed, keys.processing, keys.waiting]) {

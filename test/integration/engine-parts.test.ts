@@ -23,7 +23,7 @@ import {
 import { resolveWorkerOptions } from "../../src/core/model/worker-options.ts";
 import type { JobStore } from "../../src/core/store/job-store.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { testRedisUrl, uniqueName } from "../helpers/redis.ts";
+import { testConnection, uniqueName } from "../helpers/redis.ts";
 
 failOnLeaks();
 
@@ -104,7 +104,7 @@ const parts: Record<string, MakePart> = {
 describe.each(Object.entries(parts))("%s", (_, make) => {
   function open(): Part {
     const name = uniqueName("lifecycle");
-    const core = new QueueCore(resolveQueueOptions(name, { connection: testRedisUrl() }));
+    const core = new QueueCore(resolveQueueOptions(name, { connection: testConnection() }));
     onTestFinished(() => core.close());
     return make(Object.assign(core, { store: core.shards[0]!.store }));
   }

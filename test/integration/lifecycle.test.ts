@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { ClosedError, Queue, Worker, WorkerClosingError } from "../../src/index.ts";
 import { collector, gate, testQueue } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { testRedisUrl, uniqueName } from "../helpers/redis.ts";
+import { testConnection, uniqueName } from "../helpers/redis.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
 failOnLeaks();
@@ -142,7 +142,7 @@ describe("a worker", () => {
 
   test("and its queue can be disposed of by leaving their block", async () => {
     const name = uniqueName("dispose");
-    const connection = testRedisUrl();
+    const connection = testConnection();
     const done = gate();
     {
       await using queue = new Queue<string>(name, { connection });

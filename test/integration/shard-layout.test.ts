@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { queueKeys, shardOfId, shardTags } from "../../src/core/store/keys.ts";
 import { IncompatibleDataError, Queue, Worker } from "../../src/index.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { rawRedis, testRedisUrl, uniqueName } from "../helpers/redis.ts";
+import { rawRedis, testConnection, uniqueName } from "../helpers/redis.ts";
 
 failOnLeaks();
 
@@ -14,12 +14,12 @@ function layouts() {
   const keysOf = (shards: number) =>
     shardTags(name, shards).map((tag) => queueKeys("holdfast", tag));
   onTestFinished(async () => {
-    const all = [1, 2, 3, 4, 5].flatMap(keysOf).flatMap((keys) => Object.values(keys));
-    await redis.del(all);
+    const shards = [1, 2, 3, 4, 5].flatMap(keysOf);
+    await Promise.all(shards.map((keys) => redis.del(Object.values(keys))));
   });
   /** As a process of its own has it, that names this number. */
   const open = (shards?: number) => {
-    const connection = testRedisUrl();
+    const connection = testConnection();
     const queue = new Queue<string>(name, shards ? { connection, shards } : { connection });
     onTestFinished(() => queue.close());
     return queue;

@@ -4,7 +4,7 @@ import { queueKeys, shardTags } from "../../src/core/store/keys.ts";
 import { DeadLetter, Queue, type QueueOptions } from "../../src/index.ts";
 import { collector, gate, testWorker } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { rawRedis, testRedisUrl, uniqueName } from "../helpers/redis.ts";
+import { rawRedis, testConnection, uniqueName } from "../helpers/redis.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
 failOnLeaks();
@@ -18,11 +18,11 @@ function shardedQueue<T = number>(options: QueueOptions<T> = {}) {
   const redis = rawRedis();
   const shards = shardTags(name, SHARDS).map((tag) => queueKeys("holdfast", tag));
   onTestFinished(async () => {
-    const keys = [...shards, queueKeys("holdfast", name)].flatMap((each) => Object.values(each));
-    await redis.del(keys);
+    const all = [...shards, queueKeys("holdfast", name)];
+    await Promise.all(all.map((keys) => redis.del(Object.values(keys))));
   });
   const open = (more: QueueOptions<T> = {}) => {
-    const connection = testRedisUrl();
+    const connection = testConnection();
     const queue = new Queue<T>(name, { connection, shards: SHARDS, ...options, ...more });
     onTestFinished(() => queue.close());
     return queue;

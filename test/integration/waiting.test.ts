@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { Worker, type WorkerOptions } from "../../src/index.ts";
 import { collector, gate, testQueue, testWorker } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { testRedisUrl, uniqueName } from "../helpers/redis.ts";
+import { rawRedis, testRedisUrl, uniqueName } from "../helpers/redis.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
 failOnLeaks();
@@ -183,7 +183,8 @@ describe("without wake-ups", () => {
 test("queues of one process share one subscriber connection", async () => {
   const { hostname, port } = new URL(testRedisUrl());
   const connection = { host: hostname, port: Number(port), connectionName: uniqueName("shared") };
-  const { queue, another, redis } = testQueue<number>({ connection });
+  const { queue, another } = testQueue<number>({ connection });
+  const redis = rawRedis(testRedisUrl());
   const subscribers = async () =>
     String(await redis.client("LIST", "TYPE", "PUBSUB"))
       .split("\n")

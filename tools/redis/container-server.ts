@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
 import type { ContainerRuntimeClient, StartedTestContainer } from "testcontainers";
+import { readyLine } from "./launch.ts";
 import { canListenOn, findFreePort } from "./free-port.ts";
 import { askServer, serveAllSlots, waitUntilAnswers } from "./probe.ts";
 import { atProcessEnd } from "./process-end.ts";
 import {
   endsTheProcess,
-  isClusterMode,
+  isLoneCluster,
   portAttempts,
   serverArguments,
   startTimeoutMs,
@@ -18,6 +19,7 @@ const engineTimeoutMs = 10_000;
 /** Long enough for a slow line, short enough that a missing one does not look like a hang. */
 const pullTimeoutMs = 180_000;
 const endTimeoutMs = 15_000;
+const configPath = "/data/redis.conf";
 const portTaken = /port is already allocated|address already in use/i;
 
 export interface ContainerServerOptions extends ServerOptions {
@@ -36,7 +38,7 @@ export async function startContainerServer(
   const client = await openEngine();
   const serverName = await provideImage(client, image, options.announce);
   for (let attempt = 1; ; attempt += 1) {
-    const setup = { image, serverName, port: await findFreePort(), args: options.args ?? [] };
+    const setup = { image, serverName, port: await findFreePort(), options };
     try {
       return await startOnPort(client, setup);
     } catch (error) {
@@ -51,7 +53,7 @@ interface Setup {
   image: string;
   serverName: string;
   port: number;
-  args: readonly string[];
+  options: ServerOptions;
 }
 
 type EngineContainer = ReturnType<ContainerRuntimeClient["container"]["getById"]>;
@@ -95,11 +97,15 @@ async function startOnPort(client: ContainerRuntimeClient, setup: Setup): Promis
   const { GenericContainer, Wait } = await import("testcontainers");
   const engineHost = await reachableHost(client);
   const { port } = setup;
+  const { args = [], config, hasPeers = false } = setup.options;
   let containerId: string | undefined;
   let withdrawCleanUp = () => {};
 
   class RedisContainer extends GenericContainer {
     protected override async beforeContainerCreated(): Promise<void> {
+      if (hasPeers) {
+        return;
+      }
       const hostIp = engineHost === "127.0.0.1" ? { HostIp: engineHost } : {};
       this.hostConfig.PortBindings = { [`${port}/tcp`]: [{ ...hostIp, HostPort: String(port) }] };
     }
@@ -112,15 +118,25 @@ async function startOnPort(client: ContainerRuntimeClient, setup: Setup): Promis
 
   // Inside and outside it is the same port, which a cluster announces to its clients and which
   // stays the same over a restart. Protected mode would refuse what comes through a published port.
-  const options = ["--protected-mode", "no", ...serverArguments(port, engineHost, setup.args)];
+  const file = config === undefined ? [] : [configPath];
+  const place = ["--protected-mode", "no", ...(hasPeers ? ["--bind", engineHost] : [])];
+  const options = [...file, ...place, ...serverArguments(port, engineHost, args)];
   const container = new RedisContainer(setup.image)
     .withCommand([setup.serverName, ...options])
-    .withExposedPorts({ container: port, host: port })
-    .withWaitStrategy(Wait.forLogMessage(/Ready to accept connections/))
+    .withCopyContentToContainer(
+      config === undefined ? [] : [{ content: config, target: configPath, mode: 0o666 }],
+    )
+    .withWaitStrategy(Wait.forLogMessage(readyLine))
     .withStartupTimeout(startTimeoutMs)
     // No helper container (Ryuk) to clean up: it needs an image of its own, which a machine without
     // a registry lacks, and `stop` and the hook at the end of the process do the same.
     .withAutoCleanup(false);
+  if (hasPeers) {
+    // They reach each other at the address that they give to clients: this machine's own.
+    container.withNetworkMode("host");
+  } else {
+    container.withExposedPorts({ container: port, host: port });
+  }
   try {
     const server = new ContainerServer(client, await container.start(), {
       setup,
@@ -170,7 +186,7 @@ class ContainerServer implements RedisServer {
   }
 
   async prepare(): Promise<void> {
-    if (isClusterMode(this.#setup.args)) {
+    if (isLoneCluster(this.#setup.options)) {
       await serveAllSlots(this.url, startTimeoutMs);
     }
     this.#version = await askServer(this.url);

@@ -3,7 +3,8 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { createInterface } from "node:readline";
 
-const readyLine = /Ready to accept connections/;
+/** The second is a Sentinel's. */
+export const readyLine = /Ready to accept connections|Sentinel ID is/;
 const portTakenLine = /Address already in use|Failed listening on port/;
 const keptLines = 20;
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { access, constants } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
@@ -11,7 +11,7 @@ import { askServer, serveAllSlots } from "./probe.ts";
 import { atProcessEnd } from "./process-end.ts";
 import {
   endsTheProcess,
-  isClusterMode,
+  isLoneCluster,
   portAttempts,
   serverArguments,
   startTimeoutMs,
@@ -69,20 +69,21 @@ class LocalServer implements RedisServer {
   readonly host = host;
   readonly port: number;
   readonly #binary: string;
-  readonly #args: readonly string[];
-  readonly #env: NodeJS.ProcessEnv;
+  readonly #options: LocalServerOptions;
   readonly #folder: string;
   readonly #withdrawCleanUp: () => void;
   #child: ChildProcess | undefined;
   #version = "";
 
-  constructor(binary: string, port: number, { args = [], env = {} }: LocalServerOptions) {
+  constructor(binary: string, port: number, options: LocalServerOptions) {
     this.url = `redis://${host}:${port}`;
     this.port = port;
     this.#binary = binary;
-    this.#args = args;
-    this.#env = { ...process.env, ...env };
+    this.#options = options;
     this.#folder = mkdtempSync(join(tmpdir(), "holdfast-redis-"));
+    if (options.config !== undefined) {
+      writeFileSync(this.#configPath, options.config);
+    }
     this.#withdrawCleanUp = atProcessEnd(() => {
       this.#child?.kill("SIGKILL");
       this.#removeFolder();
@@ -103,12 +104,12 @@ class LocalServer implements RedisServer {
     // finish its work first still has its Redis.
     const child = spawn(this.#binary, this.#commandLine(), {
       detached: true,
-      env: this.#env,
+      env: { ...process.env, ...this.#options.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
     await launch(child, startTimeoutMs);
-    if (isClusterMode(this.#args)) {
+    if (isLoneCluster(this.#options)) {
       await serveAllSlots(this.url, startTimeoutMs);
     }
     this.#version = await askServer(this.url);
@@ -137,8 +138,14 @@ class LocalServer implements RedisServer {
   }
 
   #commandLine(): string[] {
+    const { args = [], config } = this.#options;
+    const file = config === undefined ? [] : [this.#configPath];
     const place = ["--bind", host, "--dir", this.#folder];
-    return [...place, ...serverArguments(this.port, host, this.#args)];
+    return [...file, ...place, ...serverArguments(this.port, host, args)];
+  }
+
+  get #configPath(): string {
+    return join(this.#folder, "redis.conf");
   }
 
   #removeFolder(): void {

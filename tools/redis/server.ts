@@ -20,6 +20,13 @@ export type ServerSignal = "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT";
 export interface ServerOptions {
   /** Added to the server's command line, for instance `["--appendonly", "yes"]`; the last one wins. */
   args?: readonly string[];
+  /**
+   * One of several servers that talk to each other, as replicas, Sentinels or nodes of a cluster do.
+   * Without it, a server in cluster mode serves all slots alone.
+   */
+  hasPeers?: boolean;
+  /** The text of a configuration file of its own, which only a Sentinel needs. */
+  config?: string;
 }
 
 /** A server that has not come up after this long will not. */
@@ -32,9 +39,14 @@ export function endsTheProcess(signal: ServerSignal): boolean {
   return signal === "SIGKILL" || signal === "SIGTERM";
 }
 
-export function isClusterMode(args: readonly string[]): boolean {
+function isClusterMode(args: readonly string[]): boolean {
   const index = args.lastIndexOf("--cluster-enabled");
   return index !== -1 && args[index + 1] === "yes";
+}
+
+/** Whether it must be made a whole cluster by itself before it serves. */
+export function isLoneCluster({ args = [], hasPeers = false }: ServerOptions): boolean {
+  return isClusterMode(args) && !hasPeers;
 }
 
 /** Nothing is written to disk unless the caller's arguments say so. */

@@ -68,6 +68,10 @@ export const MAX_UNSETTLED_JOBS = 1_000;
 export const ENQUEUE_TRY_MIN_MS = 50;
 /** A call that has no answer by then counts as failed. Long against a round trip, short against a lease. */
 export const CALL_TIMEOUT_MS = 5_000;
+/** One node of a cluster is waited for this long where the others can do without it. */
+export const NODE_TIMEOUT_MS = 1_000;
+/** How often a cluster's subscriber asks where slots are: as often as a worker polls. */
+export const CLUSTER_REFRESH_INTERVAL_MS = 5_000;
 /** A worker starts without wake-ups if its subscription takes longer: they are hints. */
 export const SUBSCRIBE_TIMEOUT_MS = 1_000;
 /** What `close` grants to the last calls, beyond its own timeout. */

@@ -18,7 +18,9 @@ export interface RedisClient {
   ping(): Promise<unknown>;
   ssubscribe(channel: string): Promise<unknown>;
   sunsubscribe(channel: string): Promise<unknown>;
-  nodes(role: "master"): RedisClient[];
+  nodes(role: "master" | "all"): RedisClient[];
+  /** Of a cluster client: asks anew which node has which slots. */
+  refreshSlotsCache?(): void;
   duplicate(...args: unknown[]): RedisClient;
   connect(): Promise<void>;
   disconnect(reconnect?: boolean): void;

@@ -1,5 +1,7 @@
 /** Runs scripts by their SHA-1 on one queue's keys, loading them where the server does not know them. */
 import type { ScriptDefinition } from "../../scripts/definition.ts";
+import { settlesWithin } from "../model/clock.ts";
+import { NODE_TIMEOUT_MS } from "../model/limits.ts";
 import type { RedisArgument, RedisClient } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import type { QueueKeys } from "./keys.ts";
@@ -55,7 +57,12 @@ export class ScriptRunner {
           );
         });
     } catch (error) {
-      throw translateError(error, this.#connection.lastError);
+      const translated = translateError(error, this.#connection.lastError);
+      if (translated.code === "REDIS_UNAVAILABLE") {
+        // The primary may be elsewhere by now. ioredis by itself does not ask on READONLY or silence.
+        client.refreshSlotsCache?.();
+      }
+      throw translated;
     }
   }
 
@@ -76,8 +83,16 @@ function throwUnlessMissing(error: unknown): void {
   }
 }
 
-/** SCRIPT LOAD names no key, so a cluster client would send it to any node: every primary gets it. */
+/**
+ * SCRIPT LOAD names no key, so a cluster client would send it to any node: every primary gets it. One
+ * that fails or is silent must not stop the queues of the others; where the script is missing still, its
+ * source goes along with the call.
+ */
 async function loadScript(client: RedisClient, script: ScriptDefinition): Promise<void> {
-  const nodes = client.isCluster ? client.nodes("master") : [client];
-  await Promise.all(nodes.map((node) => node.script("LOAD", script.source)));
+  if (client.isCluster) {
+    const loads = client.nodes("master").map((node) => node.script("LOAD", script.source));
+    await settlesWithin(Promise.allSettled(loads), NODE_TIMEOUT_MS);
+  } else {
+    await client.script("LOAD", script.source);
+  }
 }

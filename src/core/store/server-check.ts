@@ -1,25 +1,47 @@
 /** Is this a server that keeps jobs? Read from INFO once a queue object, before its first script. */
-import { UnsafeRedisError } from "../model/errors.ts";
+import { withDeadline } from "../model/clock.ts";
+import { RedisUnavailableError, UnsafeRedisError } from "../model/errors.ts";
+import { NODE_TIMEOUT_MS } from "../model/limits.ts";
 import type { RedisClient } from "./client.ts";
 import { translateError } from "./redis-errors.ts";
+
+type ServerInfo = ReadonlyMap<string, string>;
 
 /** @throws UnsafeRedisError saying what to change */
 export async function checkServer(
   client: RedisClient,
   allowUnsafeEviction: boolean,
 ): Promise<void> {
-  const nodes = client.isCluster ? client.nodes("master") : [];
-  for (const info of await Promise.all((nodes.length > 0 ? nodes : [client]).map(readInfo))) {
+  const infos = client.isCluster ? await readPrimaryInfos(client) : [await readInfo(client)];
+  for (const info of infos) {
     if (info !== undefined) {
       checkVersion(info);
-      checkRole(info);
       checkEviction(info, allowUnsafeEviction);
+      // A cluster's client may take a demoted node for a primary; a call brings it up to date.
+      if (!client.isCluster) checkRole(info);
     }
   }
 }
 
+/** Of the primaries that answer: one that is down or silent must not stop the queues of the others. */
+async function readPrimaryInfos(client: RedisClient): Promise<(ServerInfo | undefined)[]> {
+  if (client.status !== "ready") {
+    await client.ping(); // until then it does not know its nodes
+  }
+  const silent = () => new RedisUnavailableError(`no answer from a node in ${NODE_TIMEOUT_MS} ms`);
+  const answers = await Promise.allSettled(
+    client.nodes("master").map((node) => withDeadline(readInfo(node), NODE_TIMEOUT_MS, silent)),
+  );
+  const infos = answers.filter((answer) => answer.status === "fulfilled").map(({ value }) => value);
+  const [failure] = answers.filter((answer) => answer.status === "rejected");
+  if (infos.length === 0 && failure) {
+    throw failure.reason;
+  }
+  return infos;
+}
+
 /** Undefined where the service hides INFO: what cannot be known is not held against it. */
-async function readInfo(client: RedisClient): Promise<Map<string, string> | undefined> {
+async function readInfo(client: RedisClient): Promise<ServerInfo | undefined> {
   let text: string;
   try {
     text = await client.info();
@@ -36,7 +58,7 @@ async function readInfo(client: RedisClient): Promise<Map<string, string> | unde
   );
 }
 
-function checkVersion(info: Map<string, string>): void {
+function checkVersion(info: ServerInfo): void {
   const valkey = info.get("valkey_version");
   const [product, version, floor] =
     valkey === undefined
@@ -54,13 +76,13 @@ function checkVersion(info: Map<string, string>): void {
   }
 }
 
-function checkRole(info: Map<string, string>): void {
+function checkRole(info: ServerInfo): void {
   if (info.get("role") === "slave" && info.get("slave_read_only") !== "0") {
     throw new UnsafeRedisError("this Redis is a read-only replica: connect to the primary");
   }
 }
 
-function checkEviction(info: Map<string, string>, allowUnsafeEviction: boolean): void {
+function checkEviction(info: ServerInfo, allowUnsafeEviction: boolean): void {
   const policy = info.get("maxmemory_policy") ?? "";
   if (policy.startsWith("allkeys") && !allowUnsafeEviction) {
     throw new UnsafeRedisError(

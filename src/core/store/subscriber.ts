@@ -1,5 +1,9 @@
 /** The connection that hears wake-ups: one for all queues of a process that share a Redis. */
-import { DISCONNECT_TIMEOUT_MS } from "../model/limits.ts";
+import {
+  CALL_TIMEOUT_MS,
+  CLUSTER_REFRESH_INTERVAL_MS,
+  DISCONNECT_TIMEOUT_MS,
+} from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import type { RedisClient } from "./client.ts";
 import type { Connection } from "./connection.ts";
@@ -37,6 +41,8 @@ export class Subscriber {
     this.#client = duplicateForSubscribing(client);
     this.#client.on("ready", this.#onReady);
     this.#client.on("smessage", this.#onMessage);
+    // A cluster's client has subscribed anew by itself, for a slot has moved or a node was replaced.
+    this.#client.on("subscribersReady", this.#wakeAll);
     // A lost connection is mended by ioredis and costs at most a poll interval; nothing to report.
     this.#client.on("error", () => undefined);
   }
@@ -69,6 +75,10 @@ export class Subscriber {
     this.#subscriptions.get(channel)?.onWake();
   };
 
+  readonly #wakeAll = (): void => {
+    for (const subscription of this.#subscriptions.values()) subscription.onWake();
+  };
+
   /** After each connect: subscribe again, then let everyone look, for wake-ups may have been missed. */
   readonly #onReady = (): void => {
     for (const [channel, subscription] of this.#subscriptions) {
@@ -99,5 +109,12 @@ function duplicateForSubscribing(client: RedisClient): RedisClient {
   }
   // ioredis 5 replaces the nodes' options where ioredis 6 merges them: a password must not get lost.
   const redisOptions = { ...client.options?.redisOptions, ...options };
-  return client.duplicate([], { keyPrefix: "", shardedSubscribers: true, redisOptions });
+  return client.duplicate([], {
+    keyPrefix: "",
+    shardedSubscribers: true,
+    // It sends nothing that would tell it that slots have moved: it has to ask.
+    slotsRefreshInterval: CLUSTER_REFRESH_INTERVAL_MS,
+    slotsRefreshTimeout: CALL_TIMEOUT_MS,
+    redisOptions,
+  });
 }

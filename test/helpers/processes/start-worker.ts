@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { testRedisUrl } from "../redis.ts";
+import { testClusterNodes, testRedisUrl } from "../redis.ts";
 import { waitFor } from "../wait-for.ts";
 import type { WorkerMessage, WorkerTask } from "./worker-task.ts";
 
@@ -21,9 +21,11 @@ export interface WorkerProcess {
 }
 
 /** Starts a worker process, which is gone after the test in any case. */
-export function startWorkerProcess(task: Omit<WorkerTask, "url">): WorkerProcess {
+export function startWorkerProcess(task: Omit<WorkerTask, "redis">): WorkerProcess {
   const program = join(import.meta.dirname, "worker.ts");
-  const child = fork(program, [JSON.stringify({ ...task, url: testRedisUrl() })], {
+  const nodes = testClusterNodes();
+  const redis = nodes.length > 0 ? nodes : testRedisUrl();
+  const child = fork(program, [JSON.stringify({ ...task, redis } satisfies WorkerTask)], {
     execArgv: ["--import", "tsx"],
   });
   const messages: WorkerMessage[] = [];

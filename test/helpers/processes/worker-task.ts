@@ -1,7 +1,8 @@
 import type { CloseSummary, WorkerOptions } from "../../../src/index.ts";
 
 export interface WorkerTask {
-  readonly url: string;
+  /** The URL of a server, or the nodes of a cluster. */
+  readonly redis: string | readonly { host: string; port: number }[];
   readonly queueName: string;
   /** hold: until a message comes. exit: ends the process. block: the event loop, until the file exists. */
   readonly handler: "hold" | "exit" | "block";

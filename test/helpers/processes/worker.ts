@@ -1,5 +1,6 @@
 /** A worker in a process of its own, told what to do by its argument and by messages. */
 import { existsSync } from "node:fs";
+import { Cluster } from "ioredis";
 import { fixed, type Job, Queue, Worker } from "../../../src/index.ts";
 import type { WorkerMessage, WorkerTask } from "./worker-task.ts";
 
@@ -21,7 +22,9 @@ function blockUntilFileExists(path: string): void {
   while (!existsSync(path)) Atomics.wait(cell, 0, 0, 5);
 }
 
-const queue = new Queue<string>(task.queueName, { connection: task.url });
+const cluster = typeof task.redis === "string" ? undefined : new Cluster([...task.redis]);
+const connection = cluster ?? (task.redis as string);
+const queue = new Queue<string>(task.queueName, { connection });
 const worker = new Worker<string>(
   queue,
   async ({ id, attempt, fencingToken }: Job<string>) => {
@@ -45,6 +48,7 @@ process.once("SIGTERM", () => {
   void worker.close({ timeoutMs: 0 }).then(async (summary) => {
     await tell({ kind: "closed", summary });
     await queue.close();
+    cluster?.disconnect();
     process.disconnect();
   });
 });
