@@ -11,7 +11,7 @@ import { drawJob, type DrawnJob } from "./behaviour.ts";
 import { beginLife } from "./life.ts";
 
 const BURST = [1, 6] as const;
-const PAUSE_MS = [20, 100] as const;
+const PAUSE_MS = [40, 160] as const;
 const MAX_UNDER_WAY = 200;
 const MAX_TRIES = 20;
 const RETRY_PAUSE_MS = 100;

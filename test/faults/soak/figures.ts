@@ -29,7 +29,17 @@ export interface Figures {
   };
   readonly totals: EndState["totals"];
   readonly faults: Readonly<Record<string, number>>;
-  readonly recoveryMs: Readonly<Record<"afterKill" | "afterStop" | "afterRedis", Percentiles>>;
+  /** Given back: until Redis gave the job back. Started: until its next handler started. */
+  readonly recoveryMs: Readonly<
+    Record<
+      | "killedGivenBack"
+      | "killedStarted"
+      | "stoppedGivenBack"
+      | "stoppedStarted"
+      | "redisBackToNextStart",
+      Percentiles
+    >
+  >;
   readonly errorsSeen: Readonly<Record<string, number>>;
   readonly violations: readonly Violation[];
 }
@@ -44,7 +54,7 @@ export function figuresOf(
   const sum = (of: (job: JobHistory) => number) => jobs.reduce((all, job) => all + of(job), 0);
   const completions = ({ deliveries }: JobHistory) =>
     deliveries.filter(({ intent }) => intent === "complete").length;
-  const { afterKillMs, afterStopMs, afterRedisMs } = measureRecovery(entries);
+  const { afterKill, afterStop, afterRedisMs } = measureRecovery(entries);
   return {
     jobs: {
       confirmed: jobs.filter(isConfirmed).length,
@@ -60,9 +70,11 @@ export function figuresOf(
     totals: end.totals,
     faults: Object.fromEntries(FAULT_KINDS.map((kind) => [kind, countFaults(entries, kind)])),
     recoveryMs: {
-      afterKill: percentiles(afterKillMs),
-      afterStop: percentiles(afterStopMs),
-      afterRedis: percentiles(afterRedisMs),
+      killedGivenBack: percentiles(afterKill.map(({ givenBackMs }) => givenBackMs)),
+      killedStarted: percentiles(afterKill.map(({ startedMs }) => startedMs)),
+      stoppedGivenBack: percentiles(afterStop.map(({ givenBackMs }) => givenBackMs)),
+      stoppedStarted: percentiles(afterStop.map(({ startedMs }) => startedMs)),
+      redisBackToNextStart: percentiles(afterRedisMs),
     },
     errorsSeen: errorsSeen(entries),
     violations,

@@ -27,9 +27,11 @@ export function figuresTable({ jobs, totals, faults, recoveryMs, errorsSeen }: F
     "Errors reported by holdfast",
     ...rows(errorsSeen),
     "Recovery, ms (p50 / p99 / max, of how many); other faults strike meanwhile",
-    row("holder killed, to next start", spread(recoveryMs.afterKill)),
-    row("holder stopped, to next start", spread(recoveryMs.afterStop)),
-    row("Redis back, to next start of any", spread(recoveryMs.afterRedis)),
+    row("holder killed, to given back", spread(recoveryMs.killedGivenBack)),
+    row("holder killed, to next start", spread(recoveryMs.killedStarted)),
+    row("holder stopped, to given back", spread(recoveryMs.stoppedGivenBack)),
+    row("holder stopped, to next start", spread(recoveryMs.stoppedStarted)),
+    row("Redis back, to next start of any", spread(recoveryMs.redisBackToNextStart)),
   ].join("\n");
 }
 

@@ -22,7 +22,7 @@ export function kindOf(processName: string): ProcessKind {
 }
 
 export const WORKER_OPTIONS: WorkerOptions = {
-  concurrency: 20,
+  concurrency: 50,
   visibilityTimeoutMs: VISIBILITY_TIMEOUT_MS,
   pollIntervalMs: 1_000,
   backoff: exponential({ baseMs: 50, maxMs: 500 }),
