@@ -6,6 +6,7 @@ import { queueKeys } from "../../src/core/store/keys.ts";
 import { Queue } from "../../src/index.ts";
 import { clusterClient, nameOn, slotOfQueue } from "../helpers/cluster.ts";
 import { Load, tell } from "../helpers/load.ts";
+import { waitFor } from "../helpers/wait-for.ts";
 
 let cluster: RedisCluster;
 
@@ -65,9 +66,13 @@ test("what the replica never got is lost or runs again, and the queue is sound",
   await queue.enqueue("finished", { id: "finished" });
   await queue.enqueue("kept", { id: "kept", delayMs: 600_000 });
   const [first] = await queue.claim();
-  const direct = cluster.client(victim);
-  await direct.wait(1, 5_000);
-  // From here on the replica hears nothing more.
+  const [direct, copy] = [cluster.client(victim), cluster.client(await cluster.replicaOf(victim))];
+  const { jobs, processing } = queueKeys("holdfast", names[0]!);
+  await copy.readonly();
+  await waitFor(async () => (await copy.hlen(jobs)) === 2 && (await copy.zcard(processing)) === 1, {
+    what: "the replica has the job and the lease",
+  });
+  // From here on it hears nothing more.
   await direct.call("ACL", "SETUSER", "default", "-psync", "-sync");
   await direct.call("CLIENT", "KILL", "TYPE", "replica");
   await first!.ack();
@@ -78,7 +83,6 @@ test("what the replica never got is lost or runs again, and the queue is sound",
   expect((await queue.get("kept"))?.state).toBe("delayed");
   expect(await queue.get("lost")).toBeUndefined();
   // Its lease is in force again on the new primary. As if it had ended there:
-  const { processing } = queueKeys("holdfast", names[0]!);
   await client.zadd(processing, "XX", 1, `finished:${first!.fencingToken}`);
   const [again] = await queue.claim({ waitMs: 10_000 });
   expect(again!.id).toBe("finished");

@@ -29,7 +29,7 @@ test("killed and back, it has lost nothing, and the scripts are loaded again", a
   expect(await cluster.client(victim!).info("memory")).not.toContain("number_of_cached_scripts:0");
   const accounts = await load.settle();
   tell("a primary killed and restarted, AOF always", accounts);
-  for (const [name, account] of accounts) {
-    expect(account, name).toMatchObject({ lost: 0 });
+  for (const { lost } of accounts.values()) {
+    expect(lost).toBe(0);
   }
 }, 120_000);

@@ -35,8 +35,8 @@ test("a busy queue's slot moves there and back: nothing is lost, nobody has to h
   const accounts = await load.settle();
   tell("a slot moved four times", accounts);
   expect(errors.every((error) => error instanceof RedisUnavailableError)).toBe(true);
-  for (const [name, account] of accounts) {
-    expect(account, name).toMatchObject({ lost: 0 });
+  for (const { lost } of accounts.values()) {
+    expect(lost).toBe(0);
   }
 }, 120_000);
 

@@ -1,6 +1,7 @@
 /** Producers and workers at work on several queues while a test does them harm, and the account at the end. */
+import { deepStrictEqual } from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import { expect, onTestFinished } from "vitest";
+import { onTestFinished } from "vitest";
 import { type Connection, HoldfastError, Queue } from "../../src/index.ts";
 import { waitFor } from "./wait-for.ts";
 import { type WatchedWorker, watchedWorker } from "./watched-worker.ts";
@@ -89,7 +90,8 @@ export class Load {
     const accounts = new Map<string, Account>();
     for (const { name, queue, confirmed, runs, refusals } of this.queues) {
       await waitFor(() => isDrained(queue), { timeoutMs: 45_000, what: `${name} is drained` });
-      expect(await queue.verify(), name).toMatchObject({ isSound: true, jobs: 0 });
+      const { isSound, jobs } = await queue.verify();
+      deepStrictEqual({ isSound, jobs }, { isSound: true, jobs: 0 }, `the audit of ${name}`);
       const counts = [...runs.values()];
       accounts.set(name, {
         confirmed: confirmed.size,

@@ -10,13 +10,14 @@ const nodeTimeoutMs = 1_500;
 const settleTimeoutMs = 30_000;
 const lookEveryMs = 25;
 
-const nodeArguments = [
-  ...["--cluster-enabled", "yes", "--cluster-node-timeout", String(nodeTimeoutMs)],
-  // A replica that was cut off for long is still better than none.
-  ...["--cluster-replica-validity-factor", "0"],
-  // By default a primary waits five seconds for more replicas before the first copy.
-  ...["--repl-diskless-sync-delay", "0"],
-];
+/**
+ * A replica that was cut off for long is still better than none; and the first copy does not wait five
+ * seconds for more replicas to ask for it, as it would by default.
+ */
+const nodeArguments = (
+  `--cluster-enabled yes --cluster-node-timeout ${nodeTimeoutMs} ` +
+  "--cluster-replica-validity-factor 0 --repl-diskless-sync-delay 0"
+).split(" ");
 
 /** What a node says about another, or about itself. */
 interface NodeView {

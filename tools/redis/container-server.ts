@@ -20,7 +20,8 @@ const engineTimeoutMs = 10_000;
 const pullTimeoutMs = 180_000;
 const endTimeoutMs = 15_000;
 const configPath = "/data/redis.conf";
-const portTaken = /port is already allocated|address already in use/i;
+/** The last: on the host's own network it is the server itself that finds its port taken, and ends. */
+const portTaken = /port is already allocated|address already in use|log stream ended/i;
 
 export interface ContainerServerOptions extends ServerOptions {
   announce?: (line: string) => void;

@@ -14,8 +14,10 @@ const replicaArguments = ["--repl-diskless-sync-delay", "0"];
 
 /** Among what a Sentinel says of the primary and its replica. */
 const signsOfHealth = [
-  ...["flags:master", `num-other-sentinels:${sentinelCount - 1}`],
-  ...["replica flags:slave", "replica master-link-status:ok"],
+  "flags:master",
+  `num-other-sentinels:${sentinelCount - 1}`,
+  "replica flags:slave",
+  "replica master-link-status:ok",
 ];
 
 export class WatchedRedis {

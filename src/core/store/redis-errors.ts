@@ -9,10 +9,11 @@ import {
 
 /**
  * States that pass by themselves: starting, failing over, resharding, busy, too few replicas, or
- * scripts flushed again before the call. Read-only at the first call is told by the server's check.
+ * scripts flushed again before the call. Read-only at the first call is told by the server's check. A
+ * key that is not local is Valkey's word for a replica, since all keys of a script have one slot.
  */
 const PASSING =
-  /\b(LOADING|BUSY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|MISCONF|READONLY|NOSCRIPT|UNBLOCKED|MOVED|ASK|UNKILLABLE)\b/;
+  /\b(non local key|LOADING|BUSY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|MISCONF|READONLY|NOSCRIPT|UNBLOCKED|MOVED|ASK|UNKILLABLE)\b/;
 const REFUSED = /\b(NOAUTH|WRONGPASS|NOPERM|unknown command|DENIED)\b/i;
 
 export function isMissingScript(error: unknown): boolean {

@@ -33,7 +33,7 @@ async function readPrimaryInfos(client: RedisClient): Promise<(ServerInfo | unde
     client.nodes("master").map((node) => withDeadline(readInfo(node), NODE_TIMEOUT_MS, silent)),
   );
   const infos = answers.filter((answer) => answer.status === "fulfilled").map(({ value }) => value);
-  const [failure] = answers.filter((answer) => answer.status === "rejected");
+  const failure = answers.find((answer) => answer.status === "rejected");
   if (infos.length === 0 && failure) {
     throw failure.reason;
   }

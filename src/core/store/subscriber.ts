@@ -1,9 +1,5 @@
 /** The connection that hears wake-ups: one for all queues of a process that share a Redis. */
-import {
-  CALL_TIMEOUT_MS,
-  CLUSTER_REFRESH_INTERVAL_MS,
-  DISCONNECT_TIMEOUT_MS,
-} from "../model/limits.ts";
+import { CLUSTER_REFRESH_INTERVAL_MS, DISCONNECT_TIMEOUT_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import type { RedisClient } from "./client.ts";
 import type { Connection } from "./connection.ts";
@@ -105,16 +101,17 @@ function duplicateForSubscribing(client: RedisClient): RedisClient {
     commandTimeout: undefined,
   };
   if (!client.isCluster) {
-    return client.duplicate(options);
+    // It sends nothing that a silent primary would leave unanswered: Sentinels tell it to leave.
+    return client.duplicate({ ...options, failoverDetector: true });
   }
   // ioredis 5 replaces the nodes' options where ioredis 6 merges them: a password must not get lost.
-  const redisOptions = { ...client.options?.redisOptions, ...options };
+  // Lazy: only nodes with channels matter, and a silent one must not keep the others waiting.
+  const redisOptions = { ...client.options?.redisOptions, ...options, lazyConnect: true };
   return client.duplicate([], {
     keyPrefix: "",
     shardedSubscribers: true,
     // It sends nothing that would tell it that slots have moved: it has to ask.
     slotsRefreshInterval: CLUSTER_REFRESH_INTERVAL_MS,
-    slotsRefreshTimeout: CALL_TIMEOUT_MS,
     redisOptions,
   });
 }
