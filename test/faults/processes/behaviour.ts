@@ -5,13 +5,14 @@ import type { Chance } from "../soak/chance.ts";
 import { VISIBILITY_TIMEOUT_MS } from "../soak/setting.ts";
 
 /**
- * quick: done at once. slow: stops when told to. stubborn: goes on when told to stop. extending: extends
+ * quick: done at once. slow: stops when told to. long: the same, for several leases. stubborn: goes on when told to stop. extending: extends
  * its lease itself. blocking: the first time, keeps the whole process from running. failing: throws the first times.
  * hopeless: throws each time. later: asks for another time, now and then. dying: buries itself, now and then.
  */
 const SHARES = {
   quick: 50,
   slow: 14,
+  long: 4,
   stubborn: 5,
   extending: 5,
   blocking: 0.3,
@@ -22,6 +23,12 @@ const SHARES = {
 } as const;
 
 type Manner = keyof typeof SHARES;
+
+const WORK_MS: { readonly [M in Manner]?: readonly [shortest: number, longest: number] } = {
+  quick: [0, 5],
+  long: [2 * VISIBILITY_TIMEOUT_MS, 4 * VISIBILITY_TIMEOUT_MS],
+};
+const DEFAULT_WORK_MS = [100, 1_800] as const;
 
 export interface SoakJob {
   readonly manner: Manner;
@@ -43,7 +50,7 @@ export interface DrawnJob {
 
 export function drawJob(chance: Chance): DrawnJob {
   const manner = drawManner(chance);
-  const workMs = manner === "quick" ? chance.integer(0, 5) : chance.integer(100, 1_800);
+  const workMs = chance.integer(...(WORK_MS[manner] ?? DEFAULT_WORK_MS));
   const failures = chance.integer(1, 4);
   const retryAfterMs = chance.integer(0, 800);
   const isDelayed = chance.happens(0.4);
@@ -78,6 +85,7 @@ export async function behave(
     case "quick":
       return workMs === 0 ? undefined : sleep(workMs);
     case "slow":
+    case "long":
       return sleepUntilAborted(workMs, signal);
     case "stubborn":
       return sleep(workMs);

@@ -24,7 +24,11 @@ export interface Figures {
     readonly storedAgain: number;
     readonly unconfirmed: number;
     readonly deliveries: number;
-    readonly takenOver: number;
+    readonly expiredLeases: number;
+    /** Outcomes that a holder decided on, and that holdfast or Redis did not let through. */
+    readonly refusedOutcomes: number;
+    /** Handlers whose signal told them that they had lost the job. */
+    readonly toldOfLoss: number;
     readonly deadAtEnd: number;
   };
   readonly totals: EndState["totals"];
@@ -64,7 +68,12 @@ export function figuresOf(
         end.totals.enqueued - sum((job) => (leastStored(job, stored.has(job.id)) > 0 ? 1 : 0)),
       unconfirmed: jobs.filter((job) => !isConfirmed(job)).length,
       deliveries: sum(({ deliveries }) => deliveries.length),
-      takenOver: end.totals.expired,
+      expiredLeases: end.totals.expired,
+      refusedOutcomes: sum(
+        ({ deliveries }) => deliveries.filter(({ settlement }) => settlement === "lost").length,
+      ),
+      toldOfLoss: entries.filter((entry) => entry.kind === "abort" && entry.code === "LEASE_LOST")
+        .length,
       deadAtEnd: end.places.filter(({ place }) => place === "dead").length,
     },
     totals: end.totals,

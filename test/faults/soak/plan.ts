@@ -22,7 +22,7 @@ const KINDS = {
   "cut-before-command": { cards: 5, target: "process" },
   "cut-before-reply": { cards: 6, target: "process" },
   "cut-link": { cards: 2, target: "process" },
-  "refuse-link": { cards: 2, target: "process", lastsMs: [200, 2_000] },
+  "refuse-link": { cards: 3, target: "process", lastsMs: [200, 4_000] },
   "black-hole": { cards: 4, target: "process", lastsMs: [200, 4_000] },
   latency: { cards: 3, target: "process", lastsMs: [500, 4_000] },
   "kill-redis": { cards: 2, target: "redis", lastsMs: [0, 1_500] },

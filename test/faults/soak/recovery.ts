@@ -1,5 +1,5 @@
 /** How long jobs waited for their next delivery after their holder was struck, and the queue after its Redis. */
-import { claimedAt, type DeliveryHistory, jobHistories } from "../checker/job-history.ts";
+import { type DeliveryHistory, jobHistories } from "../checker/job-history.ts";
 import type { Entry } from "../history/lines.ts";
 
 interface Redelivery {
@@ -62,7 +62,7 @@ function redeliveries(successions: readonly Succession[], struckAt: number): Red
   return successions.flatMap(({ delivery, next }) => {
     const { startedAt, endedAt = Number.POSITIVE_INFINITY } = delivery;
     const wasRunning = startedAt <= struckAt && endedAt > struckAt;
-    const wasTaken = next !== undefined && next.dueAt > struckAt && claimedAt(next) < endedAt;
+    const wasTaken = next !== undefined && next.dueAt > struckAt && next.dueAt < endedAt;
     return wasRunning && wasTaken
       ? [{ givenBackMs: next.dueAt - struckAt, startedMs: next.startedAt - struckAt }]
       : [];
