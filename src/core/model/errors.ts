@@ -131,7 +131,7 @@ export class RedisUnavailableError extends HoldfastError {
   readonly retryable = true;
 }
 
-/** Redis refused the command: credentials, permissions, or a server that lacks a command. */
+/** Redis refused: credentials, permissions, certificates, or a server that lacks a command. */
 export class RedisRefusedError extends HoldfastError {
   readonly code = "REDIS_REFUSED";
   readonly retryable = false;
