@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { type Connection, Queue, RedisRefusedError } from "../../src/index.ts";
+import { type Connection, HoldfastError, Queue, RedisRefusedError } from "../../src/index.ts";
 import { findFreePort } from "../../tools/redis/free-port.ts";
 import { startLocalServer } from "../../tools/redis/local-server.ts";
 import type { RedisServer } from "../../tools/redis/server.ts";
@@ -40,7 +40,7 @@ async function startTlsServer(own: Certificate, asksForClients = false): Promise
 }
 
 function queueOn(connection: Connection): Queue<string> {
-  const queue = new Queue<string>(uniqueName("tls"), { connection });
+  const queue = new Queue<string>(uniqueName("tls"), { connection, enqueueTimeoutMs: 1_000 });
   onTestFinished(() => queue.close());
   return queue;
 }
@@ -93,31 +93,63 @@ describe("a server with a certificate of one's own authority", () => {
   });
 });
 
-test("a certificate for another name is refused", async () => {
+test("a certificate for another name is refused, unless that name is given", async () => {
   const port = await startTlsServer(certificates.elsewhere);
   const tls = { ca: certificates.authority.cert };
   await expectRefused({ host: "127.0.0.1", port, tls }, /127\.0\.0\.1.*tls\.servername/);
   await roundTrip({ host: "127.0.0.1", port, tls: { ...tls, servername: "redis.example.com" } });
 });
 
-test("a client certificate is shown where the server asks for one, and missed where it is not", async () => {
+test("a client certificate is shown where the server asks for one", async () => {
   const port = await startTlsServer(certificates.server, true);
+  const ca = certificates.authority.cert;
   const { cert, key } = certificates.client;
-  const tls = { ca: certificates.authority.cert };
-  await roundTrip({ host: "127.0.0.1", port, tls: { ...tls, cert, key } });
-  await expectRefused({ host: "127.0.0.1", port, tls }, /certificate required.*tls\.cert/);
+  await roundTrip({ host: "127.0.0.1", port, tls: { ca, cert, key } });
+  // TLS 1.2 tells within the handshake.
+  const without = { host: "127.0.0.1", port, tls: { ca, maxVersion: "TLSv1.2" } } as const;
+  await expectRefused(without, /handshake.*ALERT.*tls\.cert/);
 });
 
-test("TLS asked of a server without it is told", async () => {
-  const server = await startLocalServer();
-  servers.push(server);
-  await expectRefused(`rediss://127.0.0.1:${server.port}`, /TLS.*redis:\/\//);
+/** Such a server may only close the connection, or keep silent, so no more can be said. */
+test.each([
+  ["no client certificate where TLS 1.3 is asked for one", true, { tls: true }],
+  ["no TLS where it is spoken", false, { tls: false }],
+])("%s ends within the time given", async (_, asksForClients, { tls }) => {
+  const port = await startTlsServer(certificates.server, asksForClients);
+  const { cert: ca } = certificates.authority;
+  const queue = queueOn({ host: "127.0.0.1", port, ...(tls ? { tls: { ca } } : {}) });
+  await expect(queue.stats()).rejects.toThrow(HoldfastError);
+  await expect(queue.enqueue("x")).rejects.toThrow(HoldfastError);
 });
 
-/** Each call, and a worker that starts, says so at once; a worker that runs goes on trying. */
+test("a worker goes on trying, and works once the certificate fits", async () => {
+  const port = await startTlsServer(certificates.elsewhere);
+  const server = servers.at(-1)!;
+  const queue = queueOn({ host: "127.0.0.1", port, tls: { ca: certificates.authority.cert } });
+  const { worker, seen, next } = watchedWorker(queue, () => undefined, { pollIntervalMs: 50 });
+  const admin = new Redis(server.url, { disconnectTimeout: 100 });
+  onTestFinished(() => admin.disconnect());
+  const use = ({ certFile, keyFile }: Certificate) =>
+    admin.config("SET", "tls-cert-file", certFile, "tls-key-file", keyFile);
+  await use(certificates.server);
+  await worker.start();
+  await use(certificates.elsewhere);
+  const before = seen.error.length;
+  await admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+  await waitFor(() =>
+    seen.error.slice(before).some((error) => /tls\.servername/.test(error.message)),
+  );
+  const completed = next("completed");
+  await use(certificates.server);
+  await waitFor(() => worker.health().healthy);
+  await queue.enqueue("x");
+  await completed;
+});
+
+/** Each call, and a worker that starts, says so at once. */
 async function expectRefused(connection: Connection, message: RegExp): Promise<void> {
   const { worker } = watchedWorker(queueOn(connection), () => undefined);
-  const calls = [
+  const calls: (() => Promise<unknown>)[] = [
     () => queueOn(connection).enqueue("x"),
     () => queueOn(connection).stats(),
     () => queueOn(connection).claim({ waitMs: 600_000 }),

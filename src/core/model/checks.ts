@@ -1,5 +1,5 @@
 /** Checks of option values. Each returns the value, or throws an InvalidOptionError that says what is allowed. */
-import { InvalidOptionError } from "./errors.ts";
+import { InvalidOptionError, NOT_SHOWN } from "./errors.ts";
 import { MAX_DURATION_MS, MAX_ID_BYTES } from "./limits.ts";
 
 export function checkInteger(option: string, value: unknown, min: number, max: number): number {
@@ -81,7 +81,7 @@ export function checkOptionNames(where: string, options: unknown, known: readonl
     if (!known.includes(name)) {
       throw new InvalidOptionError(
         `${where}.${name}`,
-        (options as Record<string, unknown>)[name],
+        NOT_SHOWN, // a password may have come to the wrong place
         `left out: the options are ${known.join(", ")}`,
       );
     }

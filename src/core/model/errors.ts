@@ -34,6 +34,9 @@ export abstract class HoldfastError extends Error {
   }
 }
 
+/** In place of a value that may hold a password: so it stands in no message. */
+export const NOT_SHOWN = Symbol("not shown");
+
 /** An option has a value that is not allowed. Nothing was sent. */
 export class InvalidOptionError extends HoldfastError {
   readonly code = "INVALID_OPTION";
@@ -131,7 +134,7 @@ export class RedisUnavailableError extends HoldfastError {
   readonly retryable = true;
 }
 
-/** Redis refused the command: credentials, permissions, or a server that lacks a command. */
+/** Redis refused: credentials, permissions, certificates, or a server that lacks a command. */
 export class RedisRefusedError extends HoldfastError {
   readonly code = "REDIS_REFUSED";
   readonly retryable = false;
@@ -207,6 +210,8 @@ function describeValue(value: unknown): string {
       return `${value}n`;
     case "function":
       return "a function";
+    case "symbol":
+      return value === NOT_SHOWN ? "given" : String(value);
     case "object":
       if (value instanceof Date) {
         return `the date ${Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString()}`;

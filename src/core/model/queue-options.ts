@@ -10,7 +10,7 @@ import {
   checkText,
 } from "./checks.ts";
 import { type Codec, jsonCodec } from "./codec.ts";
-import { InvalidOptionError } from "./errors.ts";
+import { InvalidOptionError, NOT_SHOWN } from "./errors.ts";
 import * as limits from "./limits.ts";
 
 /** Where Redis is: a URL, options for ioredis, or a client of your own, which holdfast never closes. */
@@ -122,16 +122,16 @@ function checkConnection(connection: Connection): Connection {
   if (typeof connection === "string") {
     const protocol = URL.canParse(connection) ? new URL(connection).protocol : "";
     if (protocol !== "redis:" && protocol !== "rediss:") {
-      // The value is left out: a URL may hold a password.
       throw new InvalidOptionError(
         "connection",
-        undefined,
+        NOT_SHOWN,
         "a URL that starts with redis:// or rediss://",
       );
     }
   } else if (
     typeof connection !== "object" ||
     connection === null ||
+    Array.isArray(connection) ||
     (connection as object) instanceof URL
   ) {
     throw new InvalidOptionError(

@@ -16,6 +16,10 @@ const PASSING =
   /\b(non local key|LOADING|BUSY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|MISCONF|READONLY|NOSCRIPT|UNBLOCKED|MOVED|ASK|UNKILLABLE)\b/;
 const REFUSED = /\b(NOAUTH|WRONGPASS|NOPERM|unknown command|DENIED)\b/i;
 
+/** Codes of Node for a certificate that it does not accept, and for a server that does not accept ours. */
+const UNTRUSTED_SERVER = /CERT|SIGNATURE|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH/;
+const HANDSHAKE_REFUSED = /^ERR_SSL_.*ALERT/;
+
 export function isMissingScript(error: unknown): boolean {
   return error instanceof Error && error.message.includes("NOSCRIPT");
 }
@@ -30,9 +34,14 @@ export function translateError(error: unknown, connectionError?: Error): Holdfas
     return error;
   }
   const gaveUp = error instanceof Error && error.name === "MaxRetriesPerRequestError";
-  const cause = withoutArguments(gaveUp ? (connectionError ?? error) : error);
+  const reported = gaveUp ? (connectionError ?? error) : error;
+  const cause = withoutArguments(reported);
   const { message } = cause;
   const options = { cause };
+  const tlsProblem = describeTlsProblem(reported);
+  if (tlsProblem) {
+    return new RedisRefusedError(tlsProblem, options);
+  }
   if (/\bOOM\b/.test(message)) {
     return new QueueFullError(
       "Redis is at its maxmemory limit and takes no new jobs; workers go on draining: raise maxmemory or wait",
@@ -55,6 +64,20 @@ export function translateError(error: unknown, connectionError?: Error): Holdfas
     return new RedisRefusedError(`Redis reported an error: ${message}`, options);
   }
   return new RedisUnavailableError(`Redis cannot be reached: ${message}`, options);
+}
+
+function describeTlsProblem(error: unknown): string | undefined {
+  const code = error instanceof Error ? String((error as NodeJS.ErrnoException).code) : "";
+  if (HANDSHAKE_REFUSED.test(code)) {
+    return (
+      `the server refused the TLS handshake (${code}): if it asks for a client certificate, set ` +
+      "tls.cert and tls.key to one of an authority that it trusts"
+    );
+  }
+  return UNTRUSTED_SERVER.test(code)
+    ? `the server's certificate is not accepted (${(error as Error).message}): set tls.ca to the certificate ` +
+        "of the authority that signed it, or tls.servername to a name that it holds"
+    : undefined;
 }
 
 /** ioredis hangs the command on its errors, with payloads or a password among its arguments. */
