@@ -465,7 +465,7 @@ return reply`,
 
 export const enqueue = {
   name: "enqueue",
-  sha1: "da45e04e69936806b69b708f11ac23d098a93465",
+  sha1: "4219e46fdef02918dd7b5b2ec86807c796c8fa5a",
   keys: ["delayed", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "dataVersion"],
   listFields: ["id", "envelope", "due"],
@@ -514,6 +514,8 @@ end
 --   status 1  created; also when the stored envelope is byte for byte this one: a resend
 --   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
 -- The first write adds: a Redis at its memory limit refuses it with nothing written.
+-- A call that adds nothing writes a value over itself: only a call that wrote something gives WAIT something to
+-- wait for, and only a primary that may write may answer. Its first write removes nothing, so that a full Redis answers.
 -- uses: time, total, wake
 local delayed_key = KEYS[1]
 local jobs_key = KEYS[2]
@@ -570,6 +572,9 @@ if #fields > 0 then
   if look and look > earliest_due then
     wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
   end
+else
+  redis.call("HDEL", meta_key, "")
+  redis.call("HSET", meta_key, "enqueued", enqueued)
 end
 return reply`,
 } as const satisfies ScriptDefinition;

@@ -8,6 +8,7 @@ test("the public surface", () => {
     "ClosedError",
     "DeadLetter",
     "DeadLetters",
+    "DurabilityError",
     "EnqueueUnconfirmedError",
     "HandlerTimeoutError",
     "HoldfastError",

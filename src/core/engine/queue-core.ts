@@ -4,17 +4,22 @@ import { ClosedError } from "../model/errors.ts";
 import { CLOSE_FLUSH_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import { Connection } from "../store/connection.ts";
+import { DurableConnection } from "../store/durable-connection.ts";
 import { JobStore } from "../store/job-store.ts";
+import type { EnqueueReply, NewJob } from "../store/messages.ts";
 import { Subscriber } from "../store/subscriber.ts";
 import { ConsumerPool } from "./consumer-pool.ts";
+import { DurableProducer } from "./durable-producer.ts";
 import { Producer } from "./producer.ts";
 
 export class QueueCore {
   readonly options: ResolvedQueueOptions;
   readonly store: JobStore;
-  readonly producer: Producer;
   readonly consumers: ConsumerPool;
   readonly #connection: Connection;
+  readonly #durableConnection: DurableConnection;
+  readonly #producer: Producer;
+  readonly #durableProducer: DurableProducer;
   readonly #enqueues = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
@@ -22,7 +27,13 @@ export class QueueCore {
     this.options = options;
     this.#connection = new Connection(options);
     this.store = new JobStore(this.#connection, options);
-    this.producer = new Producer(this.store, options.enqueueTimeoutMs);
+    this.#durableConnection = new DurableConnection(this.#connection);
+    this.#producer = new Producer(this.store, options.enqueueTimeoutMs);
+    this.#durableProducer = new DurableProducer(
+      this.store,
+      this.#durableConnection,
+      options.enqueueTimeoutMs,
+    );
     this.consumers = new ConsumerPool(this);
   }
 
@@ -38,6 +49,13 @@ export class QueueCore {
         `the queue ${JSON.stringify(this.options.name)} is closed: create a new Queue`,
       );
     }
+  }
+
+  enqueue(job: NewJob): Promise<EnqueueReply> {
+    const { durability } = job;
+    return durability
+      ? this.#durableProducer.enqueue({ ...job, durability })
+      : this.#producer.enqueue(job);
   }
 
   /** Remembers an enqueue until it ends, for `close` to wait for: its schema may take its time. */
@@ -57,13 +75,16 @@ export class QueueCore {
   }
 
   async #close(): Promise<void> {
-    const flushMs = Math.max(this.options.enqueueTimeoutMs, CLOSE_FLUSH_MS);
+    const { enqueueTimeoutMs, durability } = this.options;
+    const flushMs = Math.max(enqueueTimeoutMs + (durability?.timeoutMs ?? 0), CLOSE_FLUSH_MS);
     const flushEndsAt = monotonicNow() + flushMs;
     await settlesWithin(Promise.allSettled(this.#enqueues), flushMs);
     await Promise.all([
-      settlesWithin(this.producer.stop(), flushEndsAt - monotonicNow()),
+      settlesWithin(this.#producer.stop(), flushEndsAt - monotonicNow()),
+      settlesWithin(this.#durableProducer.stop(), flushEndsAt - monotonicNow()),
       settlesWithin(this.consumers.stop(), CLOSE_FLUSH_MS),
     ]);
+    this.#durableConnection.close();
     await this.#connection.close();
   }
 }

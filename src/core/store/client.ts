@@ -4,6 +4,16 @@
  */
 export type RedisArgument = string | number | Buffer;
 
+/** Per command its error or its reply. */
+export type PipelineResults = [Error | null, unknown][];
+
+export interface RedisPipeline {
+  eval(...args: RedisArgument[]): unknown;
+  evalsha(...args: RedisArgument[]): unknown;
+  call(command: string, ...args: RedisArgument[]): unknown;
+  exec(): Promise<PipelineResults | null>;
+}
+
 export interface RedisClient {
   readonly status: string;
   readonly isCluster?: boolean;
@@ -14,6 +24,9 @@ export interface RedisClient {
   evalBuffer(...args: RedisArgument[]): Promise<unknown>;
   evalshaBuffer(...args: RedisArgument[]): Promise<unknown>;
   script(subcommand: "LOAD", source: string): Promise<unknown>;
+  /** Any command by its name. */
+  call(command: string, ...args: RedisArgument[]): Promise<unknown>;
+  pipeline(): RedisPipeline;
   info(): Promise<string>;
   ping(): Promise<unknown>;
   ssubscribe(channel: string): Promise<unknown>;
