@@ -60,7 +60,7 @@ export async function sendUntilAnswered(
         outcomes.set(job, new EnqueueUnconfirmedError([job.id], job.timeoutMs, options));
       } else {
         again.push(job);
-        lastFailure = answer as HoldfastError;
+        lastFailure = answer;
       }
     }
     open = again;
