@@ -62,7 +62,7 @@ test("a replica's disk that is not reached is counted", async () => {
 
 test("a primary without an append-only file is refused before anything is stored", async () => {
   const { primary, redis } = await startReplicatedRedis({ replicas: 0 });
-  const queue = open(primary.url, { durability: { aof: { local: 1 } } });
+  const queue = open(primary.url, { durability: { aof: { local: 1 }, timeoutMs: 10_000 } });
   const kind = (await hasWaitAof(redis)) ? UnsafeRedisError : RedisRefusedError;
   await expect(queue.enqueue("x", { id: "x" })).rejects.toThrow(kind);
   await expect(queue.enqueueMany([{ data: "x" }])).rejects.toThrow(/appendonly|WAITAOF/);

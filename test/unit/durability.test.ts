@@ -50,7 +50,9 @@ test("levels that ask for the same share a group, others do not", () => {
     { aof: { local: 1, replicas: 1 } },
   ];
   expect(new Set(levels.map((level) => resolve(level).key)).size).toBe(levels.length);
-  expect(resolve({ replicas: 1, timeoutMs: 1_000 }).key).toBe(resolve({ replicas: 1 }).key);
+  expect(resolve({ replicas: 1, timeoutMs: DEFAULT_DURABILITY_TIMEOUT_MS }).key).toBe(
+    resolve({ replicas: 1 }).key,
+  );
 });
 
 test.each([
@@ -123,11 +125,13 @@ describe("DurabilityError", () => {
   });
 
   test("counts disks where they were asked for", () => {
-    const error = new DurabilityError(["a"], {
-      required: { local: 1, replicas: 0 },
-      confirmed: { local: 0, replicas: 0 },
-      timeoutMs: 500,
-    });
-    expect(error.message).toContain("0 of 1 local disks and 0 of 0 replicas");
+    const messageOf = (replicas: number) =>
+      new DurabilityError(["a"], {
+        required: { local: 1, replicas },
+        confirmed: { local: 0, replicas: 0 },
+        timeoutMs: 500,
+      }).message;
+    expect(messageOf(0)).toContain("confirmed: 0 of 1 local disks did so");
+    expect(messageOf(2)).toContain("confirmed: 0 of 1 local disks and 0 of 2 replicas did so");
   });
 });

@@ -7,7 +7,7 @@ import * as limits from "./limits.ts";
 export interface ReplicaDurability {
   /** Replicas that must have the job, 1 to 100. */
   readonly replicas: number;
-  /** Milliseconds to wait for them, 1 to 60,000. Default 1,000. */
+  /** Milliseconds to wait for them, 1 to 60,000. Default 3,000. */
   readonly timeoutMs?: number;
 }
 
@@ -19,7 +19,7 @@ export interface AofDurability {
     /** Replicas that must have the job on disk, 0 to 100. Default 0. */
     readonly replicas?: number;
   };
-  /** Milliseconds to wait for them, 1 to 60,000. Default 1,000. */
+  /** Milliseconds to wait for them, 1 to 60,000. Default 3,000. */
   readonly timeoutMs?: number;
 }
 

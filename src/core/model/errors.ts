@@ -135,11 +135,13 @@ export class DurabilityError extends HoldfastError {
       ids.length === 1
         ? `the job ${JSON.stringify(ids[0])} is stored on the primary, but is`
         : `${ids.length} jobs (error.ids) are`;
-    const disk = `${confirmed.local} of ${required.local} local disks and `;
+    const counts = [
+      required.local > 0 ? `${confirmed.local} of ${required.local} local disks` : "",
+      required.replicas > 0 ? `${confirmed.replicas} of ${required.replicas} replicas` : "",
+    ].filter((text) => text !== "");
     super(
-      `${named} not confirmed: ${required.local > 0 ? disk : ""}${confirmed.replicas} of ` +
-        `${required.replicas} replicas did so within ${timeoutMs} ms; enqueue again with the same id ` +
-        `to have it confirmed, which is safe`,
+      `${named} not confirmed: ${counts.join(" and ")} did so within ${timeoutMs} ms; ` +
+        `enqueue again with the same id to have it confirmed, which is safe`,
       options,
     );
     this.ids = ids;

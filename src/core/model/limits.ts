@@ -67,8 +67,9 @@ export const DURABLE_GROUP_JOBS = 10 * ENQUEUE_BATCH_JOBS;
 export const DURABLE_GROUP_BYTES = 10 * ENQUEUE_BATCH_BYTES;
 /** More replicas than anyone has: catches a wrong unit. */
 export const MAX_REPLICAS = 100;
-/** Replicas confirm within a round trip; a minute is long enough for one that catches up. */
-export const DEFAULT_DURABILITY_TIMEOUT_MS = 1_000;
+/** Replicas confirm within a round trip, but a disk with `appendfsync everysec` takes one to two seconds. */
+export const DEFAULT_DURABILITY_TIMEOUT_MS = 3_000;
+/** Long enough for a replica that catches up. */
 export const MAX_DURABILITY_TIMEOUT_MS = 60_000;
 /** A connection whose WAIT has been over for this long without an answer is given up for a new one. */
 export const DURABLE_ANSWER_MS = 2_000;
