@@ -5,6 +5,7 @@ import { Batcher } from "../../src/core/engine/batcher.ts";
 import { Claimer } from "../../src/core/engine/claimer.ts";
 import { ConsumerPool } from "../../src/core/engine/consumer-pool.ts";
 import { Consumer } from "../../src/core/engine/consumer.ts";
+import { DurableProducer } from "../../src/core/engine/durable-producer.ts";
 import { Executor } from "../../src/core/engine/executor.ts";
 import { LeaseKeeper } from "../../src/core/engine/lease-keeper.ts";
 import type { Part } from "../../src/core/engine/part.ts";
@@ -14,8 +15,13 @@ import { Reaper } from "../../src/core/engine/reaper.ts";
 import { Settler } from "../../src/core/engine/settler.ts";
 import { Waker } from "../../src/core/engine/waker.ts";
 import { fixed } from "../../src/core/model/backoff.ts";
-import { resolveQueueOptions } from "../../src/core/model/queue-options.ts";
+import {
+  type ResolvedQueueOptions,
+  resolveQueueOptions,
+} from "../../src/core/model/queue-options.ts";
 import { resolveWorkerOptions } from "../../src/core/model/worker-options.ts";
+import { Connection } from "../../src/core/store/connection.ts";
+import { DurableConnection } from "../../src/core/store/durable-connection.ts";
 import { ClosedError, Queue, Worker, WorkerClosingError } from "../../src/index.ts";
 import { collector, gate, testQueue } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
@@ -32,6 +38,12 @@ const failure = (error: unknown) => {
 const worker = resolveWorkerOptions({ visibilityTimeoutMs: 200, pollIntervalMs: 50 });
 const nothing = () => undefined;
 
+function durableConnection(options: ResolvedQueueOptions): DurableConnection {
+  const connection = new Connection(options);
+  onTestFinished(() => connection.close());
+  return new DurableConnection(connection);
+}
+
 const parts: Record<string, MakePart> = {
   Batcher: () =>
     new Batcher({ send: (items) => Promise.resolve(items), maxItems: 1, maxBatchesInFlight: 1 }),
@@ -47,6 +59,8 @@ const parts: Record<string, MakePart> = {
     }),
   Consumer: (core) => new Consumer(core, new Settler(core.store, failure)),
   ConsumerPool: (core) => new ConsumerPool(core),
+  DurableProducer: ({ store, options }) =>
+    new DurableProducer(store, durableConnection(options), 1_000),
   Executor: ({ store, options }) =>
     new Executor({
       queueName: options.name,
