@@ -66,7 +66,9 @@ test("the same with a wait: none of them was acknowledged", async () => {
   const durability = { replicas: 1, timeoutMs: 1_000 };
   const queue = open(redis.primary.url, undefined, { durability });
   const before = await queue.enqueueMany(
-    named("before", 50).map((job) => ({ ...job, durability: { replicas: 1, timeoutMs: 10_000 } })),
+    named("before", 50).map((job) =>
+      Object.assign(job, { durability: { replicas: 1, timeoutMs: 10_000 } }),
+    ),
   );
   redis.replicas[0]!.link.blackHole(true);
   const lagging = named("lagging", 70);

@@ -19,9 +19,9 @@ const callers = 5;
 export function startLoad(producers: readonly Queue<string>[]): Load {
   const acknowledged = new Map<string, number>();
   const refused: Error[] = [];
-  let isStopped = false;
+  const stopping = new AbortController();
   const work = async (queue: Queue<string>, name: string) => {
-    for (let n = 0; !isStopped; n += 1) {
+    for (let n = 0; !stopping.signal.aborted; n += 1) {
       const id = `${name}-${n}`;
       try {
         await queue.enqueue(id, { id });
@@ -42,7 +42,7 @@ export function startLoad(producers: readonly Queue<string>[]): Load {
       return waitFor(() => acknowledged.size >= wanted, { timeoutMs: 30_000 });
     },
     stop: async () => {
-      isStopped = true;
+      stopping.abort();
       await Promise.all(working);
     },
   };

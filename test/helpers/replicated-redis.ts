@@ -86,6 +86,6 @@ function clientOf(url: string): Redis {
 
 /** How a server sees this process, and so where it finds it: in a container that is not loopback. */
 async function ownAddress(redis: Redis): Promise<string> {
-  const info = String(await redis.client("INFO"));
+  const info = await redis.client("INFO");
   return /\baddr=([^ ]+):\d+/.exec(info)![1]!;
 }

@@ -36,9 +36,9 @@ async function startCluster(key: string) {
     await redis.call("CLUSTER", "ADDSLOTSRANGE", String(thirds[n]), String(thirds[n + 1]! - 1));
   }
   for (const { host, port } of nodes.slice(1)) await nodes[0]!.redis.cluster("MEET", host, port);
-  const slot = Number(await nodes[0]!.redis.cluster("KEYSLOT", key));
+  const slot = await nodes[0]!.redis.cluster("KEYSLOT", key);
   const owner = primaries[thirds.findIndex((first, n) => slot >= first && slot < thirds[n + 1]!)]!;
-  const ownerId = String(await owner.redis.cluster("MYID"));
+  const ownerId = await owner.redis.cluster("MYID");
   await waitFor(async () => String(await replica.redis.cluster("NODES")).includes(ownerId));
   await waitFor(() =>
     replica.redis.cluster("REPLICATE", ownerId).then(

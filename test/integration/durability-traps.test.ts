@@ -160,13 +160,13 @@ describe("a script that does not run where it stands", () => {
 
   test("is sent again when it was flushed on the way, whatever the wait said", async () => {
     const { redis, near, far } = await openScene();
-    let isOver = false;
+    const over = new AbortController();
     const flushing = (async () => {
-      while (!isOver) await redis.script("FLUSH");
+      while (!over.signal.aborted) await redis.script("FLUSH");
     })();
     const ids = Array.from({ length: 5_000 }, (_, n) => `job-${n}`);
     await far.enqueueMany(ids.map((id) => ({ data: id, id, durability: long })));
-    isOver = true;
+    over.abort();
     await flushing;
     expect(await near.stats()).toMatchObject({ due: 5_001, totals: { enqueued: 5_001 } });
   });

@@ -5,9 +5,9 @@
 export type RedisArgument = string | number | Buffer;
 
 /** Per command its error or its reply. */
-export type PipelineResults = [Error | null, unknown][];
+type PipelineResults = [Error | null, unknown][];
 
-export interface RedisPipeline {
+interface RedisPipeline {
   eval(...args: RedisArgument[]): unknown;
   evalsha(...args: RedisArgument[]): unknown;
   call(command: string, ...args: RedisArgument[]): unknown;

@@ -8,7 +8,7 @@ import type { ResolvedDurability } from "../model/durability.ts";
 import {
   ClosedError,
   type Confirmations,
-  HoldfastError,
+  type HoldfastError,
   RedisUnavailableError,
 } from "../model/errors.ts";
 import * as limits from "../model/limits.ts";
