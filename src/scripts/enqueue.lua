@@ -4,8 +4,8 @@
 --   status 1  created; also when the stored envelope is byte for byte this one: a resend
 --   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
 -- The first write adds: a Redis at its memory limit refuses it with nothing written.
--- A call that adds nothing writes a value over itself: only a call that wrote something gives WAIT something to
--- wait for, and only a primary that may write may answer. Its first write removes nothing, so that a full Redis answers.
+-- A call that adds nothing writes a value over itself: only what was written gives WAIT something to wait for, and
+-- only a primary may answer. Its first write is a removal that finds nothing, so that a full Redis answers as well.
 -- uses: time, total, wake
 local delayed_key = KEYS[1]
 local jobs_key = KEYS[2]

@@ -465,7 +465,7 @@ return reply`,
 
 export const enqueue = {
   name: "enqueue",
-  sha1: "4219e46fdef02918dd7b5b2ec86807c796c8fa5a",
+  sha1: "7a27fc2f5a10122fe2b4939a240b09b472e4bb7d",
   keys: ["delayed", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "dataVersion"],
   listFields: ["id", "envelope", "due"],
@@ -514,8 +514,8 @@ end
 --   status 1  created; also when the stored envelope is byte for byte this one: a resend
 --   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
 -- The first write adds: a Redis at its memory limit refuses it with nothing written.
--- A call that adds nothing writes a value over itself: only a call that wrote something gives WAIT something to
--- wait for, and only a primary that may write may answer. Its first write removes nothing, so that a full Redis answers.
+-- A call that adds nothing writes a value over itself: only what was written gives WAIT something to wait for, and
+-- only a primary may answer. Its first write is a removal that finds nothing, so that a full Redis answers as well.
 -- uses: time, total, wake
 local delayed_key = KEYS[1]
 local jobs_key = KEYS[2]

@@ -15,10 +15,7 @@ import { Reaper } from "../../src/core/engine/reaper.ts";
 import { Settler } from "../../src/core/engine/settler.ts";
 import { Waker } from "../../src/core/engine/waker.ts";
 import { fixed } from "../../src/core/model/backoff.ts";
-import {
-  type ResolvedQueueOptions,
-  resolveQueueOptions,
-} from "../../src/core/model/queue-options.ts";
+import { resolveQueueOptions } from "../../src/core/model/queue-options.ts";
 import { resolveWorkerOptions } from "../../src/core/model/worker-options.ts";
 import { Connection } from "../../src/core/store/connection.ts";
 import { DurableConnection } from "../../src/core/store/durable-connection.ts";
@@ -38,12 +35,6 @@ const failure = (error: unknown) => {
 const worker = resolveWorkerOptions({ visibilityTimeoutMs: 200, pollIntervalMs: 50 });
 const nothing = () => undefined;
 
-function durableConnection(options: ResolvedQueueOptions): DurableConnection {
-  const connection = new Connection(options);
-  onTestFinished(() => connection.close());
-  return new DurableConnection(connection);
-}
-
 const parts: Record<string, MakePart> = {
   Batcher: () =>
     new Batcher({ send: (items) => Promise.resolve(items), maxItems: 1, maxBatchesInFlight: 1 }),
@@ -60,7 +51,7 @@ const parts: Record<string, MakePart> = {
   Consumer: (core) => new Consumer(core, new Settler(core.store, failure)),
   ConsumerPool: (core) => new ConsumerPool(core),
   DurableProducer: ({ store, options }) =>
-    new DurableProducer(store, durableConnection(options), 1_000),
+    new DurableProducer(store, new DurableConnection(new Connection(options)), 1_000),
   Executor: ({ store, options }) =>
     new Executor({
       queueName: options.name,
