@@ -265,7 +265,7 @@ function errorOfMany(error: unknown, ids: readonly string[]): unknown {
     return new OverloadedError(error.message, { cause: error, ids });
   }
   if (error instanceof DurabilityError) {
-    return new DurabilityError(ids, error);
+    return new DurabilityError(ids, error, { cause: error });
   }
   return error instanceof EnqueueUnconfirmedError
     ? new EnqueueUnconfirmedError(ids, error.timeoutMs, { cause: error.cause })

@@ -1,9 +1,9 @@
 /** Enqueues that wait for replicas, on a real primary with replicas: well, stopped, cut off and killed. */
-import type { Redis } from "ioredis";
+import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { DurabilityError, Queue, type QueueOptions } from "../../src/index.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { rawRedis, uniqueName } from "../helpers/redis.ts";
+import { uniqueName } from "../helpers/redis.ts";
 import { type ReplicatedRedis, startReplicatedRedis } from "../helpers/replicated-redis.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
@@ -166,12 +166,15 @@ test("one more connection, opened by the first enqueue that waits, closed with t
   await waitFor(async () => (await clients()) === alone);
 });
 
-test("a client of one's own stays open, and lends its settings to the other connection", async () => {
+test("a client of one's own stays open, and lends its place and rights to the other connection", async () => {
   const redis = await startReplicatedRedis();
   await redis.redis.config("SET", "requirepass", "secret");
-  const own = rawRedis(redis.primary.url.replace("redis://", "redis://:secret@"));
+  const own = new Redis(redis.primary.url, { password: "secret", keyPrefix: "app:" });
+  onTestFinished(() => own.disconnect());
+  await own.select(3);
   const queue = open(redis, { connection: own, durability: { replicas: 1, timeoutMs: 10_000 } });
   expect((await queue.enqueue("x", { id: "x" })).status).toBe("created");
+  expect(await queue.get("x")).toBeDefined();
   await queue.close();
-  expect(await own.ping()).toBe("PONG");
+  expect(await own.hkeys(`holdfast:{${queue.name}}:jobs`)).toEqual(["x"]);
 });

@@ -17,6 +17,8 @@ interface RedisPipeline {
 export interface RedisClient {
   readonly status: string;
   readonly isCluster?: boolean;
+  /** Of a client that is no cluster: the database that it is in. */
+  readonly condition?: { readonly select?: number } | null;
   /** Of a cluster client: what each node is connected with. */
   readonly options?: { readonly redisOptions?: object };
   evalsha(...args: RedisArgument[]): Promise<unknown>;

@@ -76,7 +76,10 @@ export class DurableConnection {
     if (this.#isClosed) {
       throw closed();
     }
-    const leftMs = Math.max(Math.floor(endsAt - monotonicNow()), limits.ENQUEUE_TRY_MIN_MS);
+    const leftMs = Math.floor(endsAt - monotonicNow());
+    if (leftMs < 1) {
+      throw new RedisUnavailableError("there was no time left to send it");
+    }
     const waitMs = Math.min(level.timeoutMs, Math.max(1, leftMs - limits.ENQUEUE_TRY_MIN_MS));
     const pipeline = (this.#client ??= this.#open()).pipeline();
     for (const [index, call] of calls.entries()) {
@@ -166,7 +169,9 @@ function duplicateForWaiting(client: RedisClient): RedisClient {
     autoResendUnfulfilledCommands: false,
   };
   if (!client.isCluster) {
-    return client.duplicate(options);
+    // A client of the application's may have selected another database since.
+    const db = client.condition?.select;
+    return client.duplicate(db === undefined ? options : { ...options, db });
   }
   return client.duplicate([], {
     lazyConnect: false,
