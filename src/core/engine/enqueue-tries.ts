@@ -64,7 +64,9 @@ export async function sendUntilAnswered(
       }
     }
     open = again;
-    await pause(open.length > 0 ? pauseMs : 0);
+    if (open.length > 0) {
+      await pause(pauseMs);
+    }
   }
   return jobs.map((job) => outcomes.get(job)!);
 }
