@@ -145,4 +145,4 @@ test("appendfsync always: 20 kills under load cost nothing that was acknowledged
   expect(done.size).toBeGreaterThan(0);
   await watched.worker.close();
   expect(await queue.verify()).toMatchObject({ isSound: true });
-}, 120_000);
+}, 300_000);
