@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { type RedisServer, startServer } from "../../tools/redis/start-server.ts";
 import { Queue, RedisRefusedError } from "../../src/index.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
+import { missingJobs } from "../helpers/missing-jobs.ts";
 import { startLoad } from "../helpers/producer-load.ts";
 import { uniqueName } from "../helpers/redis.ts";
 import { waitFor } from "../helpers/wait-for.ts";
@@ -28,11 +29,6 @@ function open(server: RedisServer, name = uniqueName("crash")): Queue<string> {
 async function crash(server: RedisServer): Promise<void> {
   await server.kill("SIGKILL");
   await server.restart();
-}
-
-async function lostOf(queue: Queue<string>, ids: readonly string[]): Promise<string[]> {
-  const jobs = await Promise.all(ids.map((id) => queue.get(id)));
-  return ids.filter((_, index) => jobs[index] === undefined);
 }
 
 const enqueueAll = (queue: Queue<string>, ids: readonly string[]) =>
@@ -74,7 +70,7 @@ test.each([
   }
   await enqueueAll(queue, since);
   await crash(server);
-  const lost = await lostOf(queue, [...before, ...since]);
+  const lost = await missingJobs(server.url, queue.name, [...before, ...since]);
   expect(lost).toEqual(saves ? since : [...before, ...since]);
   await expectRecovery(queue, watched, saves ? before : []);
 });
@@ -89,8 +85,9 @@ test("appendfsync everysec: a kill costs at most what was acknowledged in the la
     await crash(server);
     const old = [...load.acknowledged].filter(([, at]) => at < killedAt - 2_000);
     expect(
-      await lostOf(
-        queue,
+      await missingJobs(
+        server.url,
+        queue.name,
         old.map(([id]) => id),
       ),
     ).toEqual([]);
@@ -113,7 +110,7 @@ test("WAITAOF with appendfsync everysec: a kill costs nothing that was acknowled
   } else {
     await enqueue();
     await crash(server);
-    expect(await lostOf(queue, named("job", 500))).toEqual([]);
+    expect(await missingJobs(server.url, queue.name, named("job", 500))).toEqual([]);
   }
 });
 
@@ -140,7 +137,7 @@ test("appendfsync always: 20 kills under load cost nothing that was acknowledged
   await load.stop();
   const ids = [...load.acknowledged.keys()];
   expect(ids.length).toBeGreaterThan(20);
-  const lost = (await lostOf(queue, ids)).filter((id) => !done.has(id));
+  const lost = (await missingJobs(server.url, queue.name, ids)).filter((id) => !done.has(id));
   expect(lost).toEqual([]);
   expect(done.size).toBeGreaterThan(0);
   await watched.worker.close();

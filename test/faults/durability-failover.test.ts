@@ -2,6 +2,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { DurabilityError, Queue, type QueueOptions, RedisRefusedError } from "../../src/index.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
+import { missingJobs } from "../helpers/missing-jobs.ts";
 import { startLoad } from "../helpers/producer-load.ts";
 import { uniqueName } from "../helpers/redis.ts";
 import { type ReplicatedRedis, startReplicatedRedis } from "../helpers/replicated-redis.ts";
@@ -31,13 +32,6 @@ async function failOver({ primary, replicas }: ReplicatedRedis): Promise<string>
   return replicas[0]!.server.url;
 }
 
-async function lostOf(url: string, name: string, ids: Iterable<string>): Promise<string[]> {
-  const queue = open(url, name);
-  const wanted = [...ids];
-  const jobs = await Promise.all(wanted.map((id) => queue.get(id)));
-  return wanted.filter((_, index) => jobs[index] === undefined);
-}
-
 /** What is left is a sound queue, which a worker runs to its end. */
 async function expectSound(url: string, name: string, jobs: number): Promise<void> {
   const queue = open(url, name);
@@ -57,7 +51,7 @@ test("a replica that lags takes over: without a wait, all that it lacked is lost
   const acknowledged = await queue.enqueueMany(named("lagging", 70));
   const ids = acknowledged.map(({ id }) => id);
   const url = await failOver(redis);
-  expect(await lostOf(url, queue.name, ids)).toEqual(ids);
+  expect(await missingJobs(url, queue.name, ids)).toEqual(ids);
   await expectSound(url, queue.name, 50);
 });
 
@@ -83,7 +77,7 @@ test("the same with a wait: none of them was acknowledged", async () => {
   }
   const url = await failOver(redis);
   expect(
-    await lostOf(
+    await missingJobs(
       url,
       queue.name,
       before.map(({ id }) => id),
@@ -110,7 +104,7 @@ test.each([1, 2, 3])(
     await stopped;
     expect(load.acknowledged.size).toBeGreaterThan(50);
     expect(load.refused.length).toBeGreaterThan(0);
-    expect(await lostOf(url, name, load.acknowledged.keys())).toEqual([]);
+    expect(await missingJobs(url, name, load.acknowledged.keys())).toEqual([]);
     expect(await open(url, name).verify()).toMatchObject({ isSound: true });
   },
 );
@@ -125,7 +119,7 @@ test("a primary that keeps nothing and starts again empties its replicas: a wait
   await redis.inSync();
   const url = await failOver(redis);
   expect(
-    await lostOf(
+    await missingJobs(
       url,
       queue.name,
       named("job", 50).map(({ id }) => id),
@@ -149,7 +143,7 @@ test("WAITAOF on the primary and a replica: nothing acknowledged is lost, whiche
   await Promise.all([redis.primary.kill("SIGKILL"), server.kill("SIGKILL")]);
   await server.restart();
   const url = await failOver(redis);
-  expect(await lostOf(url, queue.name, ids)).toEqual([]);
+  expect(await missingJobs(url, queue.name, ids)).toEqual([]);
   await redis.primary.restart();
-  expect(await lostOf(redis.primary.url, queue.name, ids)).toEqual([]);
+  expect(await missingJobs(redis.primary.url, queue.name, ids)).toEqual([]);
 });
