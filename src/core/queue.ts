@@ -187,8 +187,9 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
   }
 
   /**
-   * Waits for enqueues under way, at most `enqueueTimeoutMs` (and the queue's `durability.timeoutMs`) and
-   * no less than 2 s, then closes the connections that were opened here. Close the queue's workers first. Never rejects; safe to repeat.
+   * Waits for enqueues under way, at most `enqueueTimeoutMs` (and the queue's `durability.timeoutMs`) and no
+   * less than 2 s, then closes the connections that were opened here. Close the queue's workers first.
+   * Never rejects; safe to repeat.
    */
   close(): Promise<void> {
     return this.#core.close();

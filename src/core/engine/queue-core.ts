@@ -51,6 +51,7 @@ export class QueueCore {
     }
   }
 
+  /** Through the producer that waits for copies, if the job asks for some. */
   enqueue(job: NewJob): Promise<EnqueueReply> {
     const { durability } = job;
     return durability
