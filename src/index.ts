@@ -6,11 +6,13 @@ export type { Delivery, NackOptions } from "./core/engine/manual-delivery.ts";
 export { exponential, fixed } from "./core/model/backoff.ts";
 export type { Backoff, ExponentialOptions } from "./core/model/backoff.ts";
 export type { BinaryCodec, Codec, TextCodec } from "./core/model/codec.ts";
+export type { AofDurability, Durability, ReplicaDurability } from "./core/model/durability.ts";
 export type { DueOptions, EnqueueOptions } from "./core/model/enqueue-options.ts";
 export type { Headers } from "./core/model/envelope.ts";
 export {
   ClockJumpError,
   ClosedError,
+  DurabilityError,
   EnqueueUnconfirmedError,
   HandlerTimeoutError,
   HoldfastError,
@@ -26,7 +28,7 @@ export {
   UnsafeRedisError,
   WorkerClosingError,
 } from "./core/model/errors.ts";
-export type { HoldfastErrorCode } from "./core/model/errors.ts";
+export type { Confirmations, HoldfastErrorCode } from "./core/model/errors.ts";
 export type { Handler, HandlerContext, Job, JobSnapshot, JobState } from "./core/model/job.ts";
 export type { Connection, QueueOptions } from "./core/model/queue-options.ts";
 export { DeadLetter, RetryLater } from "./core/model/signals.ts";

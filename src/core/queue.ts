@@ -17,6 +17,7 @@ import {
 } from "./model/enqueue-options.ts";
 import { encodeEnvelope } from "./model/envelope.ts";
 import {
+  DurabilityError,
   EnqueueUnconfirmedError,
   InvalidOptionError,
   OverloadedError,
@@ -82,7 +83,9 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
    *
    * @throws InvalidOptionError, PayloadError: nothing was sent
    * @throws QueueFullError if Redis is at its memory limit: nothing was stored
-   * @throws EnqueueUnconfirmedError if no answer came within `enqueueTimeoutMs`: enqueue again with the same id
+   * @throws EnqueueUnconfirmedError if no answer came within `enqueueTimeoutMs` (and the durability's
+   *   `timeoutMs`): enqueue again with the same id
+   * @throws DurabilityError if the job is stored, but fewer copies than asked for were confirmed
    */
   enqueue(data: Input, options: EnqueueOptions = {}): Promise<EnqueueResult> {
     return this.#core.trackEnqueue(this.#enqueue(data, options));
@@ -90,7 +93,8 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
 
   /**
    * Stores many jobs in few calls. All are checked before the first is sent. They are stored in batches:
-   * after an error some may be stored, and `error.ids` names those that are not known to be.
+   * after an error some may be stored, and `error.ids` names those that are not known to be, or not
+   * confirmed.
    *
    * @returns the results in the order of the items
    * @throws as `enqueue` does
@@ -192,8 +196,9 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
   }
 
   /**
-   * Waits for enqueues under way, at most `enqueueTimeoutMs` and no less than 2 s, then closes the
-   * connection if it was opened here. Close the queue's workers first. Never rejects; safe to repeat.
+   * Waits for enqueues under way, at most `enqueueTimeoutMs` (and the queue's `durability.timeoutMs`) and no
+   * less than 2 s, then closes the connections that were opened here. Close the queue's workers first.
+   * Never rejects; safe to repeat.
    */
   close(): Promise<void> {
     return this.#core.close();
@@ -205,7 +210,7 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
 
   async #enqueue(data: Input, options: EnqueueOptions): Promise<EnqueueResult> {
     const job = await this.#newJob(data, options);
-    return enqueueResult(job.id, await this.#core.shardOf(job.id).producer.enqueue(job));
+    return enqueueResult(job.id, await this.#core.shardOf(job.id).enqueue(job));
   }
 
   async #enqueueMany(items: readonly NewJobItem<Input>[]): Promise<EnqueueResult[]> {
@@ -222,13 +227,13 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     while (results.length < jobs.length) {
       const slice = takeSlice(jobs, results.length);
       const replies = await Promise.allSettled(
-        slice.map((job) => this.#core.shardOf(job.id).producer.enqueue(job)),
+        slice.map((job) => this.#core.shardOf(job.id).enqueue(job)),
       );
       const failed = replies.find((reply) => reply.status === "rejected");
       if (failed) {
         const unstored = slice.filter((_, index) => replies[index]?.status === "rejected");
         const rest = jobs.slice(results.length + slice.length);
-        throw this.#enqueueManyError(
+        throw errorOfMany(
           failed.reason,
           [...unstored, ...rest].map(({ id }) => id),
         );
@@ -243,9 +248,12 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
   }
 
   async #newJob(data: Input, options: EnqueueOptions): Promise<NewJob> {
-    const { id, due, maxAttempts, headers } = resolveEnqueueOptions(options);
+    const { codec, schema, maxPayloadBytes, durability: queueDurability } = this.#core.options;
+    const { id, due, maxAttempts, headers, durability } = resolveEnqueueOptions(
+      options,
+      queueDurability,
+    );
     this.#core.ensureOpen();
-    const { codec, schema, maxPayloadBytes } = this.#core.options;
     if (schema) {
       // Only checked: what is stored is what was given, so that the schema can read it again at claim.
       await validatePayload(schema, data);
@@ -256,26 +264,28 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
       headers: withCreationContext(headers),
       payload: encodePayload(codec, data, maxPayloadBytes),
     });
-    return { id, envelope, due };
+    return { id, envelope, due, durability };
   }
 
   #forEachShard<T>(call: (shard: Shard) => Promise<T>): Promise<T[]> {
     return Promise.all(this.#core.shards.map(call));
   }
+}
 
-  #enqueueManyError(error: unknown, ids: readonly string[]): unknown {
-    if (error instanceof QueueFullError) {
-      return new QueueFullError(error.message, { cause: error, ids });
-    }
-    if (error instanceof OverloadedError) {
-      return new OverloadedError(error.message, { cause: error, ids });
-    }
-    return error instanceof EnqueueUnconfirmedError
-      ? new EnqueueUnconfirmedError(ids, this.#core.options.enqueueTimeoutMs, {
-          cause: error.cause,
-        })
-      : error;
+/** The error of one job, as that of all jobs that are not known to be stored, or not confirmed. */
+function errorOfMany(error: unknown, ids: readonly string[]): unknown {
+  if (error instanceof QueueFullError) {
+    return new QueueFullError(error.message, { cause: error, ids });
   }
+  if (error instanceof OverloadedError) {
+    return new OverloadedError(error.message, { cause: error, ids });
+  }
+  if (error instanceof DurabilityError) {
+    return new DurabilityError(ids, error, { cause: error });
+  }
+  return error instanceof EnqueueUnconfirmedError
+    ? new EnqueueUnconfirmedError(ids, error.timeoutMs, { cause: error.cause })
+    : error;
 }
 
 /** As many jobs as may wait in memory at a time, at least one. */

@@ -5,6 +5,8 @@
 --   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
 -- Or { -1, n }: nothing was stored, for the queue is spread over n shards, not as many as the caller thinks.
 -- The first write adds: a Redis at its memory limit refuses it with nothing written.
+-- A call that adds nothing writes a value over itself: only what was written gives WAIT something to wait for, and
+-- only a primary may answer. Its first write is a removal that finds nothing, so that a full Redis answers as well.
 -- uses: time, total, wake
 local delayed_key = KEYS[1]
 local jobs_key = KEYS[2]
@@ -66,5 +68,8 @@ if #fields > 0 then
   if look and look > earliest_due then
     wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
   end
+else
+  redis.call("HDEL", meta_key, "")
+  redis.call("HSET", meta_key, "enqueued", enqueued)
 end
 return reply

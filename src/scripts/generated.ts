@@ -493,7 +493,7 @@ return reply`,
 
 export const enqueue = {
   name: "enqueue",
-  sha1: "7809efd258579cc98114d6e5f15ae001a9a79cb7",
+  sha1: "cc42a2b48929b7efb47917d371564ed0e2692191",
   keys: ["delayed", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "dataVersion", "shards"],
   listFields: ["id", "envelope", "due"],
@@ -549,6 +549,8 @@ end
 --   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
 -- Or { -1, n }: nothing was stored, for the queue is spread over n shards, not as many as the caller thinks.
 -- The first write adds: a Redis at its memory limit refuses it with nothing written.
+-- A call that adds nothing writes a value over itself: only what was written gives WAIT something to wait for, and
+-- only a primary may answer. Its first write is a removal that finds nothing, so that a full Redis answers as well.
 -- uses: time, total, wake
 local delayed_key = KEYS[1]
 local jobs_key = KEYS[2]
@@ -610,6 +612,9 @@ if #fields > 0 then
   if look and look > earliest_due then
     wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
   end
+else
+  redis.call("HDEL", meta_key, "")
+  redis.call("HSET", meta_key, "enqueued", enqueued)
 end
 return reply`,
 } as const satisfies ScriptDefinition;

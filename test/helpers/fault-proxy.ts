@@ -7,6 +7,8 @@ import type { PipeRules } from "./delayed-pipe.ts";
 export interface FaultProxyOptions {
   targetPort: number;
   targetHost?: string;
+  /** Where it listens; on loopback unless said otherwise. */
+  listenHost?: string;
 }
 
 export interface DropOptions {
@@ -37,23 +39,26 @@ interface Connection {
 export class FaultProxy {
   #targetPort: number;
   readonly #targetHost: string;
+  readonly #listenHost: string;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
   readonly #rules: PipeRules = { latencyMs: 0, blackHole: false };
   readonly #traps: Trap[] = [];
   #refuses = false;
   #port = 0;
+  #accepted = 0;
 
   constructor(options: FaultProxyOptions) {
     this.#targetPort = options.targetPort;
     this.#targetHost = options.targetHost ?? "127.0.0.1";
+    this.#listenHost = options.listenHost ?? "127.0.0.1";
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) =>
       this.#accept(client),
     );
   }
 
   async start(): Promise<void> {
-    this.#server.listen(0, "127.0.0.1");
+    this.#server.listen(0, this.#listenHost);
     await once(this.#server, "listening");
     this.#port = (this.#server.address() as AddressInfo).port;
   }
@@ -63,12 +68,17 @@ export class FaultProxy {
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    return `redis://${this.#listenHost}:${this.port}`;
   }
 
   /** Clients connected now. */
   get connectionCount(): number {
     return [...this.#connections].filter(({ client }) => !client.destroyed).length;
+  }
+
+  /** Connections accepted since the start, whatever became of them. */
+  get acceptedCount(): number {
+    return this.#accepted;
   }
 
   /** Ends all connections now. New ones are welcome. */
@@ -139,6 +149,7 @@ export class FaultProxy {
       client.resetAndDestroy();
       return;
     }
+    this.#accepted += 1;
     const upstream = connect({
       port: this.#targetPort,
       host: this.#targetHost,

@@ -198,9 +198,11 @@ const reading: readonly Scenario[] = [
     call: (queue) => queue.runOnBreach(scripts.cancel, { id: "dead" }),
   },
   {
+    // It writes a total over itself, which is as large as the jobs planted beside the scripts ask for.
     name: "enqueue of a job that is there",
     script: scripts.enqueue,
     writes: [],
+    prepare: (queue) => queue.client.hset(queue.keys.meta, "enqueued", 6),
     call: (queue) => {
       const args = { wakeChannel: queue.wakeChannel, dataVersion: 1, shards: 1 };
       return queue.runOnBreach(scripts.enqueue, args, ["due", "envelope of due", "+0"]);

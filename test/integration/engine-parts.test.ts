@@ -4,6 +4,7 @@ import { Batcher } from "../../src/core/engine/batcher.ts";
 import { Claimer } from "../../src/core/engine/claimer.ts";
 import { ConsumerPool } from "../../src/core/engine/consumer-pool.ts";
 import { Consumer } from "../../src/core/engine/consumer.ts";
+import { DurableProducer } from "../../src/core/engine/durable-producer.ts";
 import { Executor } from "../../src/core/engine/executor.ts";
 import { LeaseKeeper } from "../../src/core/engine/lease-keeper.ts";
 import type { Part } from "../../src/core/engine/part.ts";
@@ -21,6 +22,8 @@ import {
   resolveQueueOptions,
 } from "../../src/core/model/queue-options.ts";
 import { resolveWorkerOptions } from "../../src/core/model/worker-options.ts";
+import { Connection } from "../../src/core/store/connection.ts";
+import { DurableConnection } from "../../src/core/store/durable-connection.ts";
 import type { JobStore } from "../../src/core/store/job-store.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { testConnection, uniqueName } from "../helpers/redis.ts";
@@ -61,6 +64,8 @@ const parts: Record<string, MakePart> = {
     }),
   Consumer: (core) => new Consumer(core, [new Settler(core.store, failure)]),
   ConsumerPool: (core) => new ConsumerPool(core),
+  DurableProducer: ({ store, options }) =>
+    new DurableProducer(store, new DurableConnection(new Connection(options)), 1_000),
   Executor: ({ options }) => newExecutor(options),
   LeaseKeeper: ({ store }) =>
     new LeaseKeeper({ store, visibilityTimeoutMs: 200, onError: failure }),

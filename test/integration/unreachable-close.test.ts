@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import {
   ClosedError,
   type CloseSummary,
+  DurabilityError,
   EnqueueUnconfirmedError,
   HoldfastError,
   RedisUnavailableError,
@@ -135,6 +136,36 @@ const queues: Record<string, Scenario> = {
       expect(reason).toMatchObject({ ids: [`${n}`] });
     }
     await expect(far.enqueue("late")).rejects.toThrow(ClosedError);
+  },
+
+  "a queue whose enqueues wait for replicas": async ({ another, proxy }, fail) => {
+    const durability = { replicas: 1, timeoutMs: 100 };
+    const far = another({ connection: proxy.url, durability });
+    await expect(far.enqueue("opens both connections")).rejects.toThrow(DurabilityError);
+    fail();
+    const enqueues = Array.from({ length: 500 }, (_, n) => far.enqueue(`${n}`, { id: `${n}` }));
+    const outcomes = Promise.allSettled(enqueues);
+    await Promise.resolve();
+    const { tookMs } = await timed(far.close());
+    expect(tookMs).toBeLessThan(CLOSE_GRACE_MS + GOODBYE_MS);
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ reason: expect.any(EnqueueUnconfirmedError) });
+    }
+  },
+
+  "a queue whose wait is long": async ({ near, another }, fail) => {
+    const durability = { replicas: 1, timeoutMs: 60_000 };
+    const waiting = another({ enqueueTimeoutMs: 1 });
+    const outcome = waiting.enqueue("x", { id: "x", durability }).catch((error: unknown) => error);
+    await waitFor(async () => (await near.get("x")) !== undefined);
+    fail();
+    const { tookMs } = await timed(waiting.close());
+    expect(tookMs).toBeLessThan(CLOSE_GRACE_MS);
+    expect(await outcome).toMatchObject({
+      code: "ENQUEUE_UNCONFIRMED",
+      ids: ["x"],
+      cause: expect.any(ClosedError),
+    });
   },
 
   "a queue while a claim waits, which ends too": async ({ near, far }, fail) => {

@@ -38,6 +38,23 @@ describe("group commit", () => {
     expect(await Promise.all(second)).toEqual(["3", "4"]);
   });
 
+  test("items of one group travel together, in their order and within the bounds", async () => {
+    const batches: string[][] = [];
+    const batcher = new Batcher<string, string>({
+      send: (items) => {
+        batches.push(items);
+        return Promise.resolve(items.map((item) => item.toUpperCase()));
+      },
+      maxItems: 3,
+      maxBatchesInFlight: 1,
+      groupOf: (item) => item[0]!,
+    });
+    const items = ["a1", "b1", "a2", "c1", "a3", "b2", "a4"];
+    const replies = await Promise.all(items.map((item) => batcher.add(item)));
+    expect(replies).toEqual(["A1", "B1", "A2", "C1", "A3", "B2", "A4"]);
+    expect(batches).toEqual([["a1", "a2", "a3"], ["b1", "b2"], ["c1"], ["a4"]]);
+  });
+
   test("batches are bounded by items and by bytes, but for a single larger item", async () => {
     const { batcher, batches } = manualBatcher({
       maxItems: 3,

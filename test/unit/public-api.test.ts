@@ -9,6 +9,7 @@ test("the public surface", () => {
     "ClosedError",
     "DeadLetter",
     "DeadLetters",
+    "DurabilityError",
     "EnqueueUnconfirmedError",
     "HandlerTimeoutError",
     "HoldfastError",

@@ -19,6 +19,8 @@ export interface BatcherOptions<Item, Reply> {
   readonly maxItems: number;
   readonly maxBytes?: number;
   readonly maxBatchesInFlight: number;
+  /** Only items of the same group travel together. Default: all are of one group. */
+  readonly groupOf?: (item: Item) => string;
 }
 
 export class Batcher<Item, Reply> implements Part {
@@ -108,18 +110,30 @@ export class Batcher<Item, Reply> implements Part {
   }
 
   #takeBatch(): PendingCall<Item, Reply>[] {
-    const { maxItems, maxBytes = Number.POSITIVE_INFINITY } = this.#options;
-    let size = 0;
+    const { maxItems, maxBytes = Number.POSITIVE_INFINITY, groupOf } = this.#options;
+    const group = groupOf?.(this.#pending[0]!.item);
+    const batch: PendingCall<Item, Reply>[] = [];
+    const others: PendingCall<Item, Reply>[] = [];
     let bytes = 0;
-    for (const call of this.#pending) {
-      if (size === maxItems || (size > 0 && bytes + call.bytes > maxBytes)) {
+    let at = 0;
+    for (; at < this.#pending.length; at += 1) {
+      const call = this.#pending[at]!;
+      if (groupOf?.(call.item) !== group) {
+        others.push(call);
+        continue;
+      }
+      if (batch.length === maxItems || (batch.length > 0 && bytes + call.bytes > maxBytes)) {
         break;
       }
-      size += 1;
+      batch.push(call);
       bytes += call.bytes;
     }
     this.#pendingBytes -= bytes;
-    return this.#pending.splice(0, size);
+    this.#pending.splice(0, at);
+    if (others.length > 0) {
+      this.#pending = others.concat(this.#pending);
+    }
+    return batch;
   }
 
   async #send(batch: PendingCall<Item, Reply>[]): Promise<void> {

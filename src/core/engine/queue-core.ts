@@ -4,6 +4,7 @@ import { ClosedError } from "../model/errors.ts";
 import { CLOSE_FLUSH_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import { Connection } from "../store/connection.ts";
+import { DurableConnection } from "../store/durable-connection.ts";
 import { JobStore } from "../store/job-store.ts";
 import { shardOfId } from "../store/keys.ts";
 import { ShardLayout } from "../store/shard-layout.ts";
@@ -17,17 +18,19 @@ export class QueueCore {
   readonly shards: readonly Shard[];
   readonly consumers: ConsumerPool;
   readonly #connection: Connection;
+  readonly #durableConnection: DurableConnection;
   readonly #enqueues = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedQueueOptions) {
     this.options = options;
     this.#connection = new Connection(options);
+    this.#durableConnection = new DurableConnection(this.#connection);
     const layout = new ShardLayout(this.#connection, options);
-    this.shards = layout.tags.map(
-      (tag) =>
-        new Shard(new JobStore(this.#connection, options, layout, tag), options.enqueueTimeoutMs),
-    );
+    this.shards = layout.tags.map((tag) => {
+      const store = new JobStore(this.#connection, options, layout, tag);
+      return new Shard(store, this.#durableConnection, options.enqueueTimeoutMs);
+    });
     this.consumers = new ConsumerPool(this);
   }
 
@@ -66,16 +69,18 @@ export class QueueCore {
   }
 
   async #close(): Promise<void> {
-    const flushMs = Math.max(this.options.enqueueTimeoutMs, CLOSE_FLUSH_MS);
+    const { enqueueTimeoutMs, durability } = this.options;
+    const flushMs = Math.max(enqueueTimeoutMs + (durability?.timeoutMs ?? 0), CLOSE_FLUSH_MS);
     const flushEndsAt = monotonicNow() + flushMs;
     await settlesWithin(Promise.allSettled(this.#enqueues), flushMs);
     await Promise.all([
       settlesWithin(
-        Promise.all(this.shards.map(({ producer }) => producer.stop())),
+        Promise.all(this.shards.map((shard) => shard.stop())),
         flushEndsAt - monotonicNow(),
       ),
       settlesWithin(this.consumers.stop(), CLOSE_FLUSH_MS),
     ]);
+    this.#durableConnection.close();
     await this.#connection.close();
   }
 }

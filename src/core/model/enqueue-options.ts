@@ -1,5 +1,6 @@
 /** Options of one job, and when it is due. */
 import { checkDuration, checkId, checkOptionNames } from "./checks.ts";
+import { type Durability, resolveDurability, type ResolvedDurability } from "./durability.ts";
 import type { Headers } from "./envelope.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { newJobId } from "./ids.ts";
@@ -21,6 +22,8 @@ export interface EnqueueOptions extends DueOptions {
   readonly maxAttempts?: number;
   /** Strings that travel with the job, at most 64 and 8,192 bytes. */
   readonly headers?: Headers;
+  /** How many copies to wait for; false for none. Default: the queue's `durability`. */
+  readonly durability?: Durability | false;
 }
 
 export interface ResolvedEnqueueOptions {
@@ -29,13 +32,20 @@ export interface ResolvedEnqueueOptions {
   readonly due: string;
   readonly maxAttempts: number | undefined;
   readonly headers: Headers | undefined;
+  readonly durability: ResolvedDurability | undefined;
 }
 
 const DUE_NAMES = ["delayMs", "runAt"];
-const OPTION_NAMES = [...DUE_NAMES, "id", "maxAttempts", "headers"];
+const OPTION_NAMES = [...DUE_NAMES, "id", "maxAttempts", "headers", "durability"];
 
-/** @throws InvalidOptionError naming the option, its value and what is allowed */
-export function resolveEnqueueOptions(options: EnqueueOptions): ResolvedEnqueueOptions {
+/**
+ * @param queueDurability what holds where the options name no durability
+ * @throws InvalidOptionError naming the option, its value and what is allowed
+ */
+export function resolveEnqueueOptions(
+  options: EnqueueOptions,
+  queueDurability: ResolvedDurability | undefined,
+): ResolvedEnqueueOptions {
   checkOptionNames("options", options, OPTION_NAMES);
   return {
     id: options.id === undefined ? newJobId() : checkId(options.id),
@@ -43,7 +53,18 @@ export function resolveEnqueueOptions(options: EnqueueOptions): ResolvedEnqueueO
     maxAttempts:
       options.maxAttempts === undefined ? undefined : checkMaxAttempts(options.maxAttempts),
     headers: options.headers === undefined ? undefined : checkHeaders(options.headers),
+    durability: resolveOwnDurability(options.durability, queueDurability),
   };
+}
+
+function resolveOwnDurability(
+  own: Durability | false | undefined,
+  queueDurability: ResolvedDurability | undefined,
+): ResolvedDurability | undefined {
+  if (own === undefined) {
+    return queueDurability;
+  }
+  return own === false ? undefined : resolveDurability(own);
 }
 
 /** @throws InvalidOptionError if the due time is missing, doubled or out of range */

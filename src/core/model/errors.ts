@@ -3,6 +3,7 @@
 export type HoldfastErrorCode =
   | "CLOCK_JUMP"
   | "CLOSED"
+  | "DURABILITY"
   | "ENQUEUE_UNCONFIRMED"
   | "HANDLER_TIMEOUT"
   | "INCOMPATIBLE_DATA"
@@ -81,6 +82,8 @@ export class EnqueueUnconfirmedError extends HoldfastError {
   readonly retryable = true;
   /** The ids in doubt. */
   readonly ids: readonly string[];
+  /** How long the answer was waited for. */
+  readonly timeoutMs: number;
 
   constructor(ids: readonly string[], timeoutMs: number, options?: HoldfastErrorOptions) {
     const named = ids.length === 1 ? `the job ${JSON.stringify(ids[0])}` : `${ids.length} jobs`;
@@ -90,9 +93,68 @@ export class EnqueueUnconfirmedError extends HoldfastError {
       options,
     );
     this.ids = ids;
+    this.timeoutMs = timeoutMs;
   }
 
   /** The id in doubt, or the first of them. */
+  get id(): string {
+    return this.ids[0] ?? "";
+  }
+}
+
+/** Who has a job safe besides the primary's memory. */
+export interface Confirmations {
+  /** 1 if the primary's own append-only file has it on disk, or must. */
+  readonly local: number;
+  /** Replicas that have it: in memory, or on disk where an append-only file was asked for. */
+  readonly replicas: number;
+}
+
+export interface DurabilityShortfall {
+  readonly required: Confirmations;
+  readonly confirmed: Confirmations;
+  readonly timeoutMs: number;
+}
+
+/**
+ * The job is stored on the primary, but fewer replicas or disks than `durability` asks for confirmed it
+ * in time. It will run all the same. Enqueue again with the same id to have it confirmed, which is safe.
+ */
+export class DurabilityError extends HoldfastError {
+  readonly code = "DURABILITY";
+  readonly retryable = true;
+  /** The ids that are not confirmed. Of an `enqueueMany`, some may not be stored yet. */
+  readonly ids: readonly string[];
+  readonly required: Confirmations;
+  readonly confirmed: Confirmations;
+  /** How long the confirmations were waited for. */
+  readonly timeoutMs: number;
+
+  constructor(
+    ids: readonly string[],
+    { required, confirmed, timeoutMs }: DurabilityShortfall,
+    options?: HoldfastErrorOptions,
+  ) {
+    const named =
+      ids.length === 1
+        ? `the job ${JSON.stringify(ids[0])} is stored on the primary, but is`
+        : `${ids.length} jobs (error.ids) are`;
+    const counts = [
+      required.local > 0 ? `${confirmed.local} of ${required.local} local disks` : "",
+      required.replicas > 0 ? `${confirmed.replicas} of ${required.replicas} replicas` : "",
+    ].filter((text) => text !== "");
+    super(
+      `${named} not confirmed: ${counts.join(" and ")} did so within ${timeoutMs} ms; ` +
+        `enqueue again with the same id to have it confirmed, which is safe`,
+      options,
+    );
+    this.ids = ids;
+    this.required = required;
+    this.confirmed = confirmed;
+    this.timeoutMs = timeoutMs;
+  }
+
+  /** The id that is not confirmed, or the first of them. */
   get id(): string {
     return this.ids[0] ?? "";
   }

@@ -64,6 +64,18 @@ export const MAX_CONCURRENT_CLAIMS = 256;
 /** Outcomes that may wait for Redis before a worker stops claiming, on top of its concurrency. */
 export const MAX_UNSETTLED_JOBS = 1_000;
 
+/** Jobs, and bytes, that share one WAIT: ten batches, so that a thousand concurrent enqueues need few. */
+export const DURABLE_GROUP_JOBS = 10 * ENQUEUE_BATCH_JOBS;
+export const DURABLE_GROUP_BYTES = 10 * ENQUEUE_BATCH_BYTES;
+/** More replicas than anyone has: catches a wrong unit. */
+export const MAX_REPLICAS = 100;
+/** Replicas confirm within a round trip, but a disk with `appendfsync everysec` takes one to two seconds. */
+export const DEFAULT_DURABILITY_TIMEOUT_MS = 3_000;
+/** Long enough for a replica that catches up. */
+export const MAX_DURABILITY_TIMEOUT_MS = 60_000;
+/** A connection whose WAIT has been over for this long without an answer is given up for a new one. */
+export const DURABLE_ANSWER_MS = 2_000;
+
 /** A try of a batch is given this long, also where one of its jobs has less time left. */
 export const ENQUEUE_TRY_MIN_MS = 50;
 /** A call that has no answer by then counts as failed. Long against a round trip, short against a lease. */

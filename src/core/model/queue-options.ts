@@ -10,6 +10,7 @@ import {
   checkText,
 } from "./checks.ts";
 import { type Codec, jsonCodec } from "./codec.ts";
+import { type Durability, resolveDurability, type ResolvedDurability } from "./durability.ts";
 import { InvalidOptionError, NOT_SHOWN } from "./errors.ts";
 import * as limits from "./limits.ts";
 
@@ -39,6 +40,11 @@ export interface QueueOptions<Input, Output = Input> {
   /** Milliseconds after which an unconfirmed `enqueue` rejects. Default 5,000. */
   readonly enqueueTimeoutMs?: number;
   /**
+   * How many copies of a job an `enqueue` waits for, on a connection of its own. Default: it resolves when
+   * the primary has stored the job.
+   */
+  readonly durability?: Durability;
+  /**
    * Whether enqueueing wakes a waiting worker through pub/sub. Without wake-ups, for servers or
    * proxies that lack pub/sub, a job is found by polling alone. Default true.
    */
@@ -56,6 +62,7 @@ export interface ResolvedQueueOptions {
   readonly codec: Codec;
   readonly maxPayloadBytes: number;
   readonly enqueueTimeoutMs: number;
+  readonly durability: ResolvedDurability | undefined;
   readonly wakeups: boolean;
   readonly allowUnsafeEviction: boolean;
 }
@@ -68,6 +75,7 @@ const OPTION_NAMES = [
   "codec",
   "maxPayloadBytes",
   "enqueueTimeoutMs",
+  "durability",
   "wakeups",
   "allowUnsafeEviction",
 ] as const satisfies readonly (keyof QueueOptions<unknown>)[];
@@ -92,6 +100,8 @@ export function resolveQueueOptions<Input, Output>(
       512 * 1024 * 1024,
     ),
     enqueueTimeoutMs: checkDuration("enqueueTimeoutMs", options.enqueueTimeoutMs ?? 5_000, 1),
+    durability:
+      options.durability === undefined ? undefined : resolveDurability(options.durability),
     wakeups: checkBoolean("wakeups", options.wakeups ?? true),
     allowUnsafeEviction: checkBoolean("allowUnsafeEviction", options.allowUnsafeEviction ?? false),
   });

@@ -4,9 +4,21 @@
  */
 export type RedisArgument = string | number | Buffer;
 
+/** Per command its error or its reply. */
+type PipelineResults = [Error | null, unknown][];
+
+interface RedisPipeline {
+  eval(...args: RedisArgument[]): unknown;
+  evalsha(...args: RedisArgument[]): unknown;
+  call(command: string, ...args: RedisArgument[]): unknown;
+  exec(): Promise<PipelineResults | null>;
+}
+
 export interface RedisClient {
   readonly status: string;
   readonly isCluster?: boolean;
+  /** Of a client that is no cluster: the database that it is in. */
+  readonly condition?: { readonly select?: number } | null;
   /** Of a cluster client: what each node is connected with. */
   readonly options?: { readonly redisOptions?: object };
   evalsha(...args: RedisArgument[]): Promise<unknown>;
@@ -14,6 +26,9 @@ export interface RedisClient {
   evalBuffer(...args: RedisArgument[]): Promise<unknown>;
   evalshaBuffer(...args: RedisArgument[]): Promise<unknown>;
   script(subcommand: "LOAD", source: string): Promise<unknown>;
+  /** Any command by its name. */
+  call(command: string, ...args: RedisArgument[]): Promise<unknown>;
+  pipeline(): RedisPipeline;
   info(): Promise<string>;
   ping(): Promise<unknown>;
   ssubscribe(channel: string): Promise<unknown>;

@@ -5,6 +5,7 @@ import * as limits from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import type { RedisArgument } from "./client.ts";
 import type { Connection } from "./connection.ts";
+import { enqueueList, enqueueReplies } from "./enqueue-call.ts";
 import { wakeChannelPrefix } from "./keys.ts";
 import type {
   ClaimReply,
@@ -17,8 +18,8 @@ import type {
   VerifyPage,
 } from "./messages.ts";
 import { flatReply, readItems, type Reply, text } from "./replies.ts";
-import type { ScriptRunner } from "./script-runner.ts";
-import { type ShardLayout, shardsChanged } from "./shard-layout.ts";
+import type { ScriptArguments, ScriptRunner } from "./script-runner.ts";
+import type { ShardLayout } from "./shard-layout.ts";
 
 const RESULTS: Readonly<Record<number, SettleResult>> = { 1: "done", 0: "stale", [-1]: "gone" };
 
@@ -66,25 +67,15 @@ export class JobStore {
 
   async enqueue(jobs: readonly NewJob[], timeoutMs: number): Promise<EnqueueReply[]> {
     await this.open();
-    const args = {
-      wakeChannel: this.wakeChannel,
-      dataVersion: limits.DATA_VERSION,
-      shards: this.#layout.tags.length,
-    };
-    const list = jobs.flatMap<RedisArgument>((job) => [job.id, job.envelope, job.due]);
-    const reply = flatReply(
-      "enqueue",
-      await this.#runner.run(scripts.enqueue, args, { list, timeoutMs }),
-      0,
-      2,
+    const options = { list: enqueueList(jobs), timeoutMs };
+    return enqueueReplies(
+      await this.#runner.run(scripts.enqueue, this.#enqueueArguments(), options),
     );
-    if (Number(reply[0]) < 0) {
-      throw shardsChanged(Number(reply[1]));
-    }
-    return readItems(reply, 0, 2, (at) => {
-      const dueAtMs = Number(reply[at + 1]);
-      return { isCreated: Number(reply[at]) === 1, dueAtMs: dueAtMs < 0 ? undefined : dueAtMs };
-    });
+  }
+
+  /** What `enqueue` would send, for a pipeline: the script's SHA-1, the number of its keys, keys and arguments. */
+  enqueueCommand(jobs: readonly NewJob[]): RedisArgument[] {
+    return this.#runner.command(scripts.enqueue, this.#enqueueArguments(), enqueueList(jobs));
   }
 
   async claim(request: ClaimRequest): Promise<ClaimReply> {
@@ -282,6 +273,11 @@ export class JobStore {
     return flatReply("mend", await this.#runner.run(scripts.mend, args, { list: ids }), 0).map(
       text,
     );
+  }
+
+  #enqueueArguments(): ScriptArguments<typeof scripts.enqueue> {
+    const shards = this.#layout.tags.length;
+    return { wakeChannel: this.wakeChannel, dataVersion: limits.DATA_VERSION, shards };
   }
 
   async #check(): Promise<void> {

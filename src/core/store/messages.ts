@@ -1,4 +1,5 @@
 /** What the engine gives to the store, and what it gets back. */
+import type { ResolvedDurability } from "../model/durability.ts";
 import type { JobState } from "../model/job.ts";
 
 export interface NewJob {
@@ -6,6 +7,8 @@ export interface NewJob {
   readonly envelope: string | Buffer;
   /** `+<ms>` from now, or `<ms>` since 1970. */
   readonly due: string;
+  /** Copies to wait for; undefined for none. */
+  readonly durability?: ResolvedDurability | undefined;
 }
 
 export interface EnqueueReply {

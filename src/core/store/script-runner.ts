@@ -36,8 +36,7 @@ export class ScriptRunner {
     args: ScriptArguments<S>,
     { list = [], asBuffers = false, timeoutMs }: CallOptions = {},
   ): Promise<unknown> {
-    const values = script.args.map((name) => args[name as S["args"][number]]);
-    const command = [...this.#head(script), ...values, ...list];
+    const command = this.command(script, args, list);
     const { client } = this.#connection;
     const send = (reply: Promise<unknown>) => this.#connection.call(reply, timeoutMs);
     const evalsha = () =>
@@ -64,6 +63,16 @@ export class ScriptRunner {
       }
       throw translated;
     }
+  }
+
+  /** The script's SHA-1, the number of its keys, keys and arguments. */
+  command<S extends ScriptDefinition>(
+    script: S,
+    args: ScriptArguments<S>,
+    list: readonly RedisArgument[],
+  ): RedisArgument[] {
+    const values = script.args.map((name) => args[name as S["args"][number]]);
+    return [...this.#head(script), ...values, ...list];
   }
 
   #head(script: ScriptDefinition): readonly RedisArgument[] {

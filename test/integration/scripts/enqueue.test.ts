@@ -74,6 +74,7 @@ describe("enqueue", () => {
     const queue = openQueue();
     await queue.plantHeld("held", 7, 30_000, { envelope: "same" });
     await queue.plantDead("dead", 0, { envelope: "same" });
+    await queue.client.hset(queue.keys.meta, "enqueued", 2);
     const { reply, changes, from, to } = await queue.watch(() =>
       add(queue, "held", "same", "+5000", "dead", "same", "1700000000123"),
     );
@@ -89,6 +90,7 @@ describe("enqueue", () => {
     const dueBefore = await queue.plantDelayed("due", -60_000);
     await queue.plantHeld("held", 7);
     await queue.plantDead("dead");
+    await queue.client.hset(queue.keys.meta, "enqueued", 4);
     const ids = ["delayed", "due", "held", "dead"];
     const { reply, changes } = await queue.watch(() =>
       add(queue, ...ids.flatMap((id) => [id, `another envelope of ${id}`, "+0"])),
@@ -193,6 +195,7 @@ describe("enqueue wakes", () => {
   it("nobody for a resend or a duplicate", async () => {
     const queue = openQueue();
     await queue.plantDelayed("a", 0, { envelope: "same" });
+    await queue.client.hset(queue.keys.meta, "enqueued", 1);
     await queue.plantWaiting("w1", 50_000);
     const wakes = await hearWakes(queue, ["w1"]);
     const { changes } = await queue.watch(() => add(queue, "a", "same", "+0", "a", "other", "+0"));

@@ -1,0 +1,40 @@
+/** What the enqueue script is called with, and what it answers. */
+import { ENQUEUE_BATCH_BYTES, ENQUEUE_BATCH_JOBS } from "../model/limits.ts";
+import type { RedisArgument } from "./client.ts";
+import type { EnqueueReply, NewJob } from "./messages.ts";
+import { flatReply, readItems } from "./replies.ts";
+import { shardsChanged } from "./shard-layout.ts";
+
+export function enqueueList(jobs: readonly NewJob[]): RedisArgument[] {
+  return jobs.flatMap<RedisArgument>((job) => [job.id, job.envelope, job.due]);
+}
+
+/** @throws IncompatibleDataError where the queue is spread over another number of shards than the call said */
+export function enqueueReplies(reply: unknown): EnqueueReply[] {
+  const flat = flatReply("enqueue", reply, 0, 2);
+  if (Number(flat[0]) < 0) {
+    throw shardsChanged(Number(flat[1]));
+  }
+  return readItems(flat, 0, 2, (at) => {
+    const dueAtMs = Number(flat[at + 1]);
+    return { isCreated: Number(flat[at]) === 1, dueAtMs: dueAtMs < 0 ? undefined : dueAtMs };
+  });
+}
+
+/** The jobs in their order, in parts that one call of the script may carry. */
+export function enqueueBatches<Job extends NewJob>(jobs: readonly Job[]): Job[][] {
+  const batches: Job[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const job of jobs) {
+    const size = job.envelope.length;
+    const current = batches.at(-1);
+    if (current && current.length < ENQUEUE_BATCH_JOBS && bytes + size <= ENQUEUE_BATCH_BYTES) {
+      current.push(job);
+      bytes += size;
+    } else {
+      batches.push([job]);
+      bytes = size;
+    }
+  }
+  return batches;
+}
