@@ -51,9 +51,13 @@ function takeCommand(bytes: Buffer): { command: string[]; rest: Buffer } | undef
     at = end + 2;
     return line;
   };
-  const count = takeLine();
+  const head = takeLine();
+  if (head === undefined) {
+    return undefined;
+  }
+  const count = Number(head.slice(1));
   const command: string[] = [];
-  for (let n = 0; count !== undefined && n < Number(count.slice(1)); n += 1) {
+  for (let n = 0; n < count; n += 1) {
     const length = takeLine();
     const end = at + Number(length?.slice(1));
     if (length === undefined || end + 2 > bytes.length) {
@@ -62,5 +66,5 @@ function takeCommand(bytes: Buffer): { command: string[]; rest: Buffer } | undef
     command.push(bytes.toString("utf8", at, end));
     at = end + 2;
   }
-  return count === undefined ? undefined : { command, rest: bytes.subarray(at) };
+  return { command, rest: bytes.subarray(at) };
 }

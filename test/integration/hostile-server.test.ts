@@ -53,7 +53,10 @@ const HOSTILE: Readonly<Record<string, string | Buffer>> = {
   "a job of numbers": job(integer(1), integer(2), integer(3)),
   "a job of lists": job("*0\r\n", "*0\r\n", "*0\r\n"),
   "a job that was not asked for, a thousand times": array(
-    ...[integer(7), integer(1), integer(-1), integer(-1)],
+    integer(7),
+    integer(1),
+    integer(-1),
+    integer(-1),
     ...Array.from(
       { length: 1_000 },
       (_, n) => bulk(`${n}`) + bulk("no envelope") + integer(1) + integer(0),
