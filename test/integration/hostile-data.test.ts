@@ -29,7 +29,7 @@ describe.each<[string, { codec?: Codec }]>([
   ["bytes", { codec: binaryJson }],
 ])("envelopes of no release, read as %s", (_, options) => {
   test("are buried with the reason, or delivered as what they say", async () => {
-    const { queue, redis, keys } = testQueue<unknown>(options);
+    const { queue, redis, keys } = testQueue(options);
     await plant(redis, keys, { ...BROKEN_ENVELOPES, ...ODD_ENVELOPES });
     await queue.enqueue("good", { id: "good" });
     const members = Reflect.ownKeys(Object.prototype);

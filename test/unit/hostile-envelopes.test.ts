@@ -1,6 +1,6 @@
 /** Whatever bytes stand in Redis: a delivery, or a burial with a reason. Never a throw, never a polluted prototype. */
 import * as fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type OpenedDelivery, openDelivery } from "../../src/core/engine/delivery.ts";
 import { type BinaryCodec, jsonCodec } from "../../src/core/model/codec.ts";
 import { decodeEnvelope, encodeEnvelope } from "../../src/core/model/envelope.ts";
@@ -15,14 +15,15 @@ const binaryJson: BinaryCodec = {
 };
 
 const prototypes = [Object.prototype, Array.prototype, String.prototype, Function.prototype];
-const membersOfPrototypes = () => prototypes.map((each) => Reflect.ownKeys(each as object));
-let before: PropertyKey[][];
-beforeEach(() => {
-  before = membersOfPrototypes();
-});
-afterEach(() => {
-  expect(membersOfPrototypes()).toEqual(before);
-});
+const before = JSON.stringify(prototypes.map(membersOf));
+
+function membersOf(prototype: object): string[] {
+  return Reflect.ownKeys(prototype).map(String);
+}
+
+function expectUntouchedPrototypes(): void {
+  expect(JSON.stringify(prototypes.map(membersOf))).toBe(before);
+}
 
 const bytesOf = (stored: string | Buffer) => Buffer.from(stored);
 
@@ -40,6 +41,7 @@ function openBoth(stored: Buffer): OpenedDelivery[] {
 }
 
 function expectSane(opened: OpenedDelivery): void {
+  expectUntouchedPrototypes();
   if ("kind" in opened) {
     expect(opened).toMatchObject({ kind: "bury", counts: false });
     expect(opened.reason).toMatch(/^PayloadError: /);
@@ -156,8 +158,8 @@ test("a codec that throws anything ends in a burial", () => {
   for (const thrown of [null, undefined, "text", Symbol("s"), hostile, new PayloadError("own")]) {
     const codec = {
       ...jsonCodec,
-      decode: () => {
-        throw thrown;
+      decode: (): unknown => {
+        throw thrown as Error;
       },
     };
     const claimed = { id: "id", dueAtMs: 0, failedAttempts: 0, envelope: "1abc-0\n{}" };

@@ -77,11 +77,11 @@ export function checkOptionNames(where: string, options: unknown, known: readonl
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new InvalidOptionError(where, options, "an object of options");
   }
-  for (const name of Object.keys(options)) {
+  for (const [name, value] of Object.entries(options)) {
     if (!known.includes(name)) {
       throw new InvalidOptionError(
         `${where}.${name}`,
-        NOT_SHOWN, // a password may have come to the wrong place
+        typeof value === "string" ? NOT_SHOWN : value, // it may be a password in the wrong place
         `left out: the options are ${known.join(", ")}`,
       );
     }

@@ -38,7 +38,7 @@ export async function enqueueDurably(
       return batch.map(() => confirmed);
     }
     if (isEnough(confirmed, level)) {
-      return enqueueReplies(reply);
+      return enqueueReplies(reply, batch.length);
     }
     const shortfall = { required: level.required, confirmed, timeoutMs: waitedMs };
     return batch.map(({ id }) => new DurabilityError([id], shortfall));

@@ -10,11 +10,12 @@ export function enqueueList(jobs: readonly NewJob[]): RedisArgument[] {
 }
 
 /** @throws IncompatibleDataError where the queue is spread over another number of shards than the call said */
-export function enqueueReplies(reply: unknown): EnqueueReply[] {
-  const flat = flatReply("enqueue", reply, 0, 2);
-  if (Number(flat[0]) < 0) {
-    throw shardsChanged(Number(flat[1]));
+export function enqueueReplies(reply: unknown, jobs: number): EnqueueReply[] {
+  const [first, second] = flatReply("enqueue", reply, 2);
+  if (Number(first) < 0) {
+    throw shardsChanged(Number(second));
   }
+  const flat = flatReply("enqueue", reply, jobs * 2, 2);
   return readItems(flat, 0, 2, (at) => {
     const dueAtMs = Number(flat[at + 1]);
     return { isCreated: Number(flat[at]) === 1, dueAtMs: dueAtMs < 0 ? undefined : dueAtMs };

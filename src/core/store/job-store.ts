@@ -17,7 +17,7 @@ import type {
   SettleResult,
   VerifyPage,
 } from "./messages.ts";
-import { flatReply, readItems, type Reply, text } from "./replies.ts";
+import { flatReply, readItems, type Reply, text, unknownShape } from "./replies.ts";
 import type { ScriptArguments, ScriptRunner } from "./script-runner.ts";
 import type { ShardLayout } from "./shard-layout.ts";
 
@@ -70,6 +70,7 @@ export class JobStore {
     const options = { list: enqueueList(jobs), timeoutMs };
     return enqueueReplies(
       await this.#runner.run(scripts.enqueue, this.#enqueueArguments(), options),
+      jobs.length,
     );
   }
 
@@ -90,16 +91,19 @@ export class JobStore {
     const askedAt = monotonicNow();
     const reply = flatReply("claim", await this.#runner.run(scripts.claim, args, options), 4, 4);
     const answeredAt = monotonicNow();
-    const [token, nowMs, lookInMs, leaseEndsInMs] = reply.map(Number) as [
+    const [token, nowMs, lookInMs, leaseEndsInMs] = reply.slice(0, 4).map(Number) as [
       number,
       number,
       number,
       number,
     ];
+    if (!Number.isSafeInteger(token) || !Number.isSafeInteger(lookInMs)) {
+      throw unknownShape("claim");
+    }
     return {
       token,
       clock: { nowMs, askedAt, answeredAt },
-      lookInMs: lookInMs < 0 ? undefined : lookInMs,
+      lookInMs: lookInMs < 0 ? undefined : Math.min(lookInMs, request.pollIntervalMs),
       leaseEndsInMs: leaseEndsInMs < 0 ? undefined : leaseEndsInMs,
       jobs: readItems(reply, 4, 4, (at) => ({
         id: text(reply[at]),
@@ -113,7 +117,7 @@ export class JobStore {
   async ack(leases: readonly LeaseKey[]): Promise<SettleResult[]> {
     await this.open();
     const list = leases.flatMap<RedisArgument>(({ id, token }) => [id, token]);
-    return settleResults("ack", await this.#runner.run(scripts.ack, {}, { list }));
+    return settleResults("ack", await this.#runner.run(scripts.ack, {}, { list }), leases.length);
   }
 
   async nack(
@@ -128,7 +132,7 @@ export class JobStore {
       item.error,
     ]);
     const reply = await this.#runner.run(scripts.nack, { wakeChannel: this.wakeChannel }, { list });
-    return settleResults("nack", reply);
+    return settleResults("nack", reply, items.length);
   }
 
   async bury(
@@ -141,7 +145,7 @@ export class JobStore {
       item.counts ? 1 : 0,
       item.reason,
     ]);
-    return settleResults("bury", await this.#runner.run(scripts.bury, {}, { list }));
+    return settleResults("bury", await this.#runner.run(scripts.bury, {}, { list }), items.length);
   }
 
   /** Per lease, whether it is still in force. */
@@ -149,7 +153,7 @@ export class JobStore {
     await this.open();
     const list = leases.flatMap<RedisArgument>(({ id, token }) => [id, token]);
     const reply = await this.#runner.run(scripts.extend, { visibilityTimeoutMs }, { list });
-    return flatReply("extend", reply, 0).map((value) => Number(value) === 1);
+    return flatReply("extend", reply, leases.length).map((value) => Number(value) === 1);
   }
 
   /** @param delaysMs waits after the first, second, … counted attempt; the last serves for all above */
@@ -193,13 +197,13 @@ export class JobStore {
     await this.open();
     const args = { wakeChannel: this.wakeChannel };
     const reply = await this.#runner.run(scripts.redrive, args, { list: ids });
-    return flatReply("redrive", reply, 0).map((value) => Number(value) === 1);
+    return flatReply("redrive", reply, ids.length).map((value) => Number(value) === 1);
   }
 
   async purge(ids: readonly string[]): Promise<boolean[]> {
     await this.open();
     const reply = await this.#runner.run(scripts.purge, {}, { list: ids });
-    return flatReply("purge", reply, 0).map((value) => Number(value) === 1);
+    return flatReply("purge", reply, ids.length).map((value) => Number(value) === 1);
   }
 
   async pause(): Promise<void> {
@@ -225,7 +229,7 @@ export class JobStore {
     const reply = flatReply(
       "peek",
       await this.#runner.run(scripts.peek, { maxBytes: limits.REPLY_BYTES }, options),
-      0,
+      5,
       5,
     );
     return readItems(reply, 0, 5, (at) => ({
@@ -286,7 +290,9 @@ export class JobStore {
   }
 }
 
-function settleResults(script: string, reply: unknown): SettleResult[] {
+function settleResults(script: string, reply: unknown, jobs: number): SettleResult[] {
   // `nack` answers a due time, a large number, where the others answer 1.
-  return flatReply(script, reply, 0).map((value) => RESULTS[Math.min(Number(value), 1)] ?? "gone");
+  return flatReply(script, reply, jobs).map(
+    (value) => RESULTS[Math.min(Number(value), 1)] ?? "gone",
+  );
 }

@@ -3,15 +3,20 @@ import { UnexpectedError } from "../model/errors.ts";
 
 export type Reply = string | number | Buffer | null;
 
+export function unknownShape(script: string): UnexpectedError {
+  return new UnexpectedError(
+    `the script ${script} gave an answer of an unknown shape: is there a proxy that changes replies?`,
+  );
+}
+
+/** @throws UnexpectedError unless these are `minLength` values, and maybe whole items of `stride` after them */
 export function flatReply(script: string, reply: unknown, minLength: number, stride = 1): Reply[] {
   if (
     !Array.isArray(reply) ||
     reply.length < minLength ||
     (reply.length - minLength) % stride !== 0
   ) {
-    throw new UnexpectedError(
-      `the script ${script} gave an answer of an unknown shape: is there a proxy that changes replies?`,
-    );
+    throw unknownShape(script);
   }
   return reply as Reply[];
 }
