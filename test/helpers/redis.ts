@@ -51,6 +51,11 @@ export function rawRedis(url?: string): Redis {
   return client;
 }
 
+/** A client for each server behind this one, for commands that name no key. */
+export function serversOf(client: Redis): Redis[] {
+  return client.isCluster ? (client as unknown as Cluster).nodes("master") : [client];
+}
+
 function openSingle(url: string): Redis {
   return new Redis(url, { disconnectTimeout: 100 });
 }

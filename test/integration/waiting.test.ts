@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { Worker, type WorkerOptions } from "../../src/index.ts";
 import { collector, gate, testQueue, testWorker } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { rawRedis, testRedisUrl, uniqueName } from "../helpers/redis.ts";
+import { rawRedis, serversOf, testRedisUrl, uniqueName } from "../helpers/redis.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
 failOnLeaks();
@@ -167,7 +167,9 @@ describe("without wake-ups", () => {
     const worker = await testWorker(queue, (job) => done.add(job.data), { pollIntervalMs: 20 });
     await queue.enqueueMany([{ data: 1 }, { data: 2, delayMs: 30 }, { data: 3, delayMs: 60 }]);
     expect((await done.full).toSorted()).toEqual([1, 2, 3]);
-    expect(await redis.pubsub("SHARDCHANNELS", `${keys.jobs.slice(0, -4)}*`)).toEqual([]);
+    for (const server of serversOf(redis)) {
+      expect(await server.pubsub("SHARDCHANNELS", `${keys.jobs.slice(0, -4)}*`)).toEqual([]);
+    }
     await worker.close();
   });
 

@@ -68,18 +68,18 @@ export class RedisCluster {
   }
 
   async slotOf(key: string): Promise<number> {
-    return Number(await this.#clients[0]!.call("CLUSTER", "KEYSLOT", key));
+    return Number(await (await this.#anyClient()).call("CLUSTER", "KEYSLOT", key));
   }
 
   /** The primary that serves the slot, as the nodes that are up see it. */
   async primaryOf(slot: number): Promise<RedisServer> {
-    const views = await this.#anyView();
+    const views = await readViews(await this.#anyClient());
     return this.#server(views.find(({ slots }) => isAmong(slot, slots))?.port);
   }
 
   /** A replica that is up of this primary. */
   async replicaOf(primary: RedisServer): Promise<RedisServer> {
-    const views = await this.#anyView();
+    const views = await readViews(await this.#anyClient());
     const { id } = views.find(({ port }) => port === primary.port)!;
     const replica = views.find(({ primaryId, flags }) => primaryId === id && isUp(flags));
     return this.#server(replica?.port);
@@ -161,13 +161,13 @@ export class RedisCluster {
     return isWhole ? lines.toSorted().join("\n") : undefined;
   }
 
-  /** Of a node that is up and part of the majority. */
-  async #anyView(): Promise<NodeView[]> {
+  /** To a node that is up and part of the majority. */
+  async #anyClient(): Promise<Redis> {
     for (const client of this.#clients) {
       const info = await client.call("CLUSTER", "INFO").catch(() => undefined); // down: the next one
-      if (String(info).includes("cluster_state:ok")) return readViews(client);
+      if (String(info).includes("cluster_state:ok")) return client;
     }
-    return [];
+    throw new Error("no node of the cluster serves at the moment");
   }
 
   #server(port: number | undefined): RedisServer {

@@ -4,7 +4,10 @@ import type { RedisClient } from "./client.ts";
 const watches = new WeakMap<RedisClient, ClientWatch>();
 
 export class ClientWatch {
-  /** Grows whenever a connection closes, of a cluster that to any node: a call around such a moment may have been sent twice. */
+  /**
+   * Grows whenever the connection closes, or that to any node of a cluster: a call around such a moment
+   * may have been sent twice.
+   */
   epoch = 0;
   /** Why the connection was last lost, until it is back. */
   lastError: Error | undefined;
