@@ -15,7 +15,7 @@ const SHARES = {
   long: 4,
   stubborn: 5,
   extending: 5,
-  blocking: 0.3,
+  blocking: 0.1,
   failing: 8,
   hopeless: 3,
   later: 6,
