@@ -60,7 +60,8 @@ function deliveriesByLife(entries: readonly Entry[]): Map<string, Succession[]> 
 
 /**
  * Of the jobs that were running when their holder was struck, and that were given back from it. Where the
- * delivery before had come to no good end either, the job waits its backoff by design: not counted.
+ * delivery before had come to no good end either, the job waits its backoff by design: not counted. Nor is
+ * a job that was claimed again in between and never started, as by a claim whose answer was lost.
  */
 function redeliveries(successions: readonly Succession[], struckAt: number): Redelivery[] {
   return successions.flatMap(({ before, delivery, next }) => {
@@ -68,7 +69,7 @@ function redeliveries(successions: readonly Succession[], struckAt: number): Red
     const wasRunning = startedAt <= struckAt && endedAt > struckAt;
     const wasTaken = next !== undefined && next.dueAt > struckAt && next.dueAt < endedAt;
     const waitsBackoff = before !== undefined && !isAccepted(before);
-    return wasRunning && wasTaken && !waitsBackoff
+    return wasRunning && wasTaken && !waitsBackoff && next.attempt === delivery.attempt + 1
       ? [{ givenBackMs: next.dueAt - struckAt, startedMs: next.startedAt - struckAt }]
       : [];
   });
