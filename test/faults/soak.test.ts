@@ -6,8 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
+import { failOnLeaks } from "../helpers/leak-check.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 import type { Figures } from "./soak/figures.ts";
+
+failOnLeaks();
 
 const program = join(import.meta.dirname, "soak.ts");
 

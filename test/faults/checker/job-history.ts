@@ -9,6 +9,7 @@ export interface DeliveryHistory {
   readonly life: string;
   readonly startedAt: number;
   readonly dueAt: number;
+  readonly attempt: number;
   readonly visibilityTimeoutMs: number;
   /** Starts under the same token after the first. */
   repeatedStarts: number;
@@ -167,6 +168,7 @@ function startedDelivery({
   life,
   at,
   dueAt,
+  attempt,
   visibilityTimeoutMs,
 }: lines.Start & { life: string }): DeliveryHistory {
   return {
@@ -174,6 +176,7 @@ function startedDelivery({
     life,
     startedAt: at,
     dueAt,
+    attempt,
     visibilityTimeoutMs,
     repeatedStarts: 0,
     extendedAt: [],

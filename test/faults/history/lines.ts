@@ -144,6 +144,12 @@ interface FaultOver extends At {
   readonly target: string;
 }
 
+/** Cuts that waited for a call until the end, and found none. */
+interface CutsLeft extends At {
+  readonly kind: "cuts-left";
+  readonly count: number;
+}
+
 /** A process ended that nobody had told to. */
 interface Crash extends At {
   readonly kind: "crash";
@@ -179,6 +185,7 @@ export type Line =
   | ErrorSeen
   | FaultBegun
   | FaultOver
+  | CutsLeft
   | Crash
   | Deaf;
 

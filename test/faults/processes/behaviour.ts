@@ -15,7 +15,7 @@ const SHARES = {
   long: 4,
   stubborn: 5,
   extending: 5,
-  blocking: 0.3,
+  blocking: 0.1,
   failing: 8,
   hopeless: 3,
   later: 6,
@@ -71,7 +71,11 @@ export function drawJob(chance: Chance): DrawnJob {
 function drawManner(chance: Chance): Manner {
   const manners = Object.entries(SHARES) as [Manner, number][];
   let left = chance.fraction() * manners.reduce((sum, [, share]) => sum + share, 0);
-  return (manners.find(([, share]) => (left -= share) < 0) ?? manners[0]!)[0];
+  for (const [manner, share] of manners) {
+    left -= share;
+    if (left < 0) return manner;
+  }
+  return "quick";
 }
 
 /** Behaves as the job says. Returns or throws as a handler does. */

@@ -6,7 +6,18 @@ import { PREFIX } from "./setting.ts";
 
 const PLACES = ["delayed", "processing", "dead"] as const;
 
-/** The queue must be at rest. Covers all shards: their keys differ in the hash tag only. */
+/**
+ * Makes due what waits for its time. A job that lost its holder again and again may wait for minutes: the
+ * backoff of a claim by hand is not ours to choose.
+ */
+export async function bringForward(redis: Redis, queue: Queue<never>): Promise<void> {
+  for (const key of await keysOf(redis, queue)) {
+    const ids = key.endsWith(":delayed") ? await redis.zrange(key, 0, "-1") : [];
+    for (const id of ids) await queue.reschedule(id, { delayMs: 0 });
+  }
+}
+
+/** The queue must be at rest. */
 export async function readEndState(
   redis: Redis,
   queue: Queue<never>,
@@ -16,8 +27,7 @@ export async function readEndState(
   const { isSound, breaches } = await queue.verify();
   const jobIds: string[] = [];
   const places: Place[] = [];
-  const keys = await redis.keys(`${PREFIX}:{${queue.name}*}:*`);
-  for (const key of keys) {
+  for (const key of await keysOf(redis, queue)) {
     const part = key.slice(key.lastIndexOf(":") + 1);
     if (part === "jobs") {
       jobIds.push(...(await redis.hkeys(key)));
@@ -29,6 +39,11 @@ export async function readEndState(
     }
   }
   return { jobIds, places, totals, audit: { isSound, breaches }, hasDrained };
+}
+
+/** Of all shards: their keys differ in the hash tag only. */
+function keysOf(redis: Redis, queue: Queue<never>): Promise<string[]> {
+  return redis.keys(`${PREFIX}:{${queue.name}*}:*`);
 }
 
 /** A lease is the member `<id>:<token>`. */

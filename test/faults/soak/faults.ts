@@ -30,6 +30,7 @@ export async function carryOutAll(faults: readonly Fault[], world: World): Promi
     lastOfTarget.set(fault.target, after);
   }
   await Promise.all(lastOfTarget.values());
+  world.journal.write({ kind: "cuts-left", count: world.fleet.pendingCuts });
   world.fleet.heal();
 }
 

@@ -33,6 +33,8 @@ export interface Figures {
   };
   readonly totals: EndState["totals"];
   readonly faults: Readonly<Record<string, number>>;
+  /** Of the cuts before a command or its reply. */
+  readonly cutsWithoutCall: number;
   /** Given back: until Redis gave the job back. Started: until its next handler started. */
   readonly recoveryMs: Readonly<
     Record<
@@ -78,6 +80,7 @@ export function figuresOf(
     },
     totals: end.totals,
     faults: Object.fromEntries(FAULT_KINDS.map((kind) => [kind, countFaults(entries, kind)])),
+    cutsWithoutCall: entries.find((entry) => entry.kind === "cuts-left")?.count ?? 0,
     recoveryMs: {
       killedGivenBack: percentiles(afterKill.map(({ givenBackMs }) => givenBackMs)),
       killedStarted: percentiles(afterKill.map(({ startedMs }) => startedMs)),

@@ -44,7 +44,12 @@ export class Fleet {
     return this.#members.get(name)!;
   }
 
-  /** Links without faults, and everybody running. */
+  /** Cuts that have found no call yet. */
+  get pendingCuts(): number {
+    return [...this.#members.values()].reduce((sum, { proxy }) => sum + proxy.pendingDrops, 0);
+  }
+
+  /** Links without faults. */
   heal(): void {
     for (const { proxy } of this.#members.values()) {
       proxy.refuse(false);

@@ -1,7 +1,7 @@
 /** What goes wrong, and when: drawn from the seed alone, so that a run can be had again. */
 import type * as scripts from "../../../src/scripts/generated.ts";
 import { Chance } from "./chance.ts";
-import { PROCESS_NAMES, VISIBILITY_TIMEOUT_MS } from "./setting.ts";
+import { kindOf, PROCESS_NAMES, type ProcessKind, VISIBILITY_TIMEOUT_MS } from "./setting.ts";
 
 type Target = "process" | "redis";
 
@@ -38,7 +38,13 @@ export const FAULT_KINDS = Object.keys(KINDS) as FaultKind[];
 const FIRST_AFTER_MS = 500;
 const GAP_MS = [150, 1_000] as const;
 const LATENCY_MS = [5, 150] as const;
-const CUT_SCRIPTS = ["claim", "ack", "nack", "bury", "extend", "enqueue", "reap"] as const;
+/** What a process of the kind calls, so that a cut finds a call to strike. */
+const CUT_SCRIPTS = {
+  producer: ["enqueue", "enqueue", "cancel"],
+  worker: ["claim", "ack", "nack", "bury", "extend", "reap"],
+  claimer: ["claim", "ack", "nack", "bury", "extend", "reap"],
+  operator: ["redrive", "purge", "listDead", "verify"],
+} as const satisfies Record<ProcessKind, readonly (keyof typeof scripts)[]>;
 const CLIENT_TYPES = ["normal", "pubsub"] as const;
 
 export interface Fault {
@@ -81,7 +87,7 @@ function drawFault(chance: Chance, kind: FaultKind, atMs: number): Fault {
     target: target === "redis" ? "redis" : process,
     durationMs: chance.integer(...lastsMs),
     latencyMs: chance.integer(...LATENCY_MS),
-    script: chance.pick(CUT_SCRIPTS),
+    script: chance.pick(CUT_SCRIPTS[kindOf(process)]),
     clients: chance.pick(CLIENT_TYPES),
   };
 }

@@ -1,5 +1,5 @@
 /** How long jobs waited for their next delivery after their holder was struck, and the queue after its Redis. */
-import { type DeliveryHistory, jobHistories } from "../checker/job-history.ts";
+import { type DeliveryHistory, isAccepted, jobHistories } from "../checker/job-history.ts";
 import type { Entry } from "../history/lines.ts";
 
 interface Redelivery {
@@ -41,6 +41,7 @@ export function measureRecovery(entries: readonly Entry[]): Recovery {
 }
 
 interface Succession {
+  readonly before: DeliveryHistory | undefined;
   readonly delivery: DeliveryHistory;
   readonly next: DeliveryHistory | undefined;
 }
@@ -50,20 +51,25 @@ function deliveriesByLife(entries: readonly Entry[]): Map<string, Succession[]> 
   for (const { deliveries } of jobHistories(entries).values()) {
     for (const [index, delivery] of deliveries.entries()) {
       const all = byLife.get(delivery.life) ?? [];
-      all.push({ delivery, next: deliveries[index + 1] });
+      all.push({ before: deliveries[index - 1], delivery, next: deliveries[index + 1] });
       byLife.set(delivery.life, all);
     }
   }
   return byLife;
 }
 
-/** Of the jobs that were running when their holder was struck, and that were given back from it. */
+/**
+ * Of the jobs that were running when their holder was struck, and that were given back from it. Where the
+ * delivery before had come to no good end either, the job waits its backoff by design: not counted. Nor is
+ * a job that was claimed again in between and never started, as by a claim whose answer was lost.
+ */
 function redeliveries(successions: readonly Succession[], struckAt: number): Redelivery[] {
-  return successions.flatMap(({ delivery, next }) => {
+  return successions.flatMap(({ before, delivery, next }) => {
     const { startedAt, endedAt = Number.POSITIVE_INFINITY } = delivery;
     const wasRunning = startedAt <= struckAt && endedAt > struckAt;
     const wasTaken = next !== undefined && next.dueAt > struckAt && next.dueAt < endedAt;
-    return wasRunning && wasTaken
+    const waitsBackoff = before !== undefined && !isAccepted(before);
+    return wasRunning && wasTaken && !waitsBackoff && next.attempt === delivery.attempt + 1
       ? [{ givenBackMs: next.dueAt - struckAt, startedMs: next.startedAt - struckAt }]
       : [];
   });

@@ -6,7 +6,8 @@ import type { Figures, Percentiles } from "./figures.ts";
 const MAX_VIOLATIONS_SHOWN = 10;
 const LABEL_WIDTH = 34;
 
-export function figuresTable({ jobs, totals, faults, recoveryMs, errorsSeen }: Figures): string {
+export function figuresTable(figures: Figures): string {
+  const { jobs, totals, faults, recoveryMs, errorsSeen } = figures;
   const row = (label: string, value: string | number) => `  ${label.padEnd(LABEL_WIDTH)} ${value}`;
   const rows = (counts: Readonly<Record<string, number>>) =>
     Object.entries(counts).map(([name, count]) => row(name, count));
@@ -26,6 +27,7 @@ export function figuresTable({ jobs, totals, faults, recoveryMs, errorsSeen }: F
     ...rows(totals),
     "Faults",
     ...rows(faults),
+    row("cuts that found no call", figures.cutsWithoutCall),
     "Errors reported by holdfast",
     ...rows(errorsSeen),
     "Recovery, ms (p50 / p99 / max, of how many); other faults strike meanwhile",

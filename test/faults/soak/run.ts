@@ -12,7 +12,7 @@ import type { EndState } from "../checker/evidence.ts";
 import { Journal, readJournals } from "../history/journal.ts";
 import type { Entry } from "../history/lines.ts";
 import { ensureClocksAgree, watchClock } from "./clocks.ts";
-import { readEndState } from "./end-state.ts";
+import { bringForward, readEndState } from "./end-state.ts";
 import { carryOutAll } from "./faults.ts";
 import { type Figures, figuresOf } from "./figures.ts";
 import { Fleet } from "./fleet.ts";
@@ -20,6 +20,8 @@ import { drawFaults } from "./plan.ts";
 import { openQueue, REDIS_ARGUMENTS } from "./setting.ts";
 
 const FINISH_TIMEOUT_MS = 30_000;
+/** Longer than any delay that a job of ours asks for. */
+const DELAYS_OVER_MS = 10_000;
 const DRAIN_TIMEOUT_MS = 60_000;
 const HEALTHY_TIMEOUT_MS = 20_000;
 const ADMIN_RETRY_MS = 50;
@@ -97,10 +99,16 @@ async function settle(
     const { delayed, due, processing } = await queue.stats();
     return delayed + due + processing === 0;
   };
-  const hasDrained = await waitFor(isEmpty, { timeoutMs: DRAIN_TIMEOUT_MS }).then(
-    () => true,
-    () => isEmpty(),
-  );
+  const drains = (timeoutMs: number) =>
+    waitFor(isEmpty, { timeoutMs }).then(
+      () => true,
+      () => isEmpty(),
+    );
+  let hasDrained = await drains(DELAYS_OVER_MS);
+  if (!hasDrained) {
+    await bringForward(admin, queue);
+    hasDrained = await drains(DRAIN_TIMEOUT_MS);
+  }
   if (!(await fleet.finish(["worker", "claimer"], FINISH_TIMEOUT_MS))) {
     journal.write({ kind: "crash", target: "a worker or claimer", how: "it did not finish" });
   }
