@@ -13,7 +13,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/global-setup.ts"],
     pool: "forks",
-    testTimeout: 20_000,
+    // Far above what any test takes: they end by signals, and a busy machine must not fail them.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
   },
 });

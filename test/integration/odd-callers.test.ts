@@ -20,7 +20,7 @@ test("a second call with the same id and content is a duplicate, however soon it
 });
 
 test("more than fits into memory at a time is sent in slices", async () => {
-  const { queue } = testQueue<string>();
+  const { queue } = testQueue<string>({ enqueueTimeoutMs: 60_000 });
   const data = "x".repeat(1_000_000);
   const results = await queue.enqueueMany(Array.from({ length: 300 }, () => ({ data })));
   expect(results).toHaveLength(300);
@@ -28,14 +28,14 @@ test("more than fits into memory at a time is sent in slices", async () => {
   // Claims of large jobs are cut by bytes, and get all of them in the end.
   let claimed = 0;
   while (claimed < 300) {
-    const deliveries = await queue.claim({ max: 100 });
+    const deliveries = await queue.claim({ max: 100, visibilityTimeoutMs: 600_000 });
     expect(deliveries.length).toBeGreaterThan(0);
     claimed += deliveries.length;
   }
 });
 
 test("too many calls at a time are refused, with the ids that are not stored", async () => {
-  const { queue } = testQueue<string>();
+  const { queue } = testQueue<string>({ enqueueTimeoutMs: 60_000 });
   const data = "x".repeat(900_000);
   const many = Array.from({ length: 20 }, () =>
     queue.enqueueMany(Array.from({ length: 20 }, () => ({ data }))),
@@ -138,7 +138,7 @@ test("a prefetched job that was lost while it waited is not run", async () => {
       ran.push(job.data);
       await go.promise;
     },
-    { concurrency: 1, prefetch: 1, visibilityTimeoutMs: 200 },
+    { concurrency: 1, prefetch: 1, visibilityTimeoutMs: 1_200 },
   );
   await waitFor(() => worker.health().running === 2);
   const lost = once(worker, "lease-lost");

@@ -33,7 +33,7 @@ describe("with wake-ups", () => {
       (job) => done.add([job.data, Date.now() - job.dueAt.getTime()]),
       patient,
     );
-    await queue.enqueue("later", { delayMs: 300 });
+    await queue.enqueue("later", { delayMs: 1_000 });
     await queue.enqueue("sooner", { delayMs: 100 });
     const ran = await done.full;
     expect(ran.map(([data]) => data)).toEqual(["sooner", "later"]);

@@ -4,9 +4,6 @@ import { once } from "node:events";
 import { onTestFinished } from "vitest";
 import { waitFor } from "../wait-for.ts";
 
-/** A program that is compiled as it starts takes seconds where the machine is busy. */
-const startTimeoutMs = 30_000;
-
 type Of<Message, Kind> = Extract<Message, { readonly kind: Kind }>;
 
 export interface Child<Message extends { readonly kind: string }> {
@@ -39,7 +36,7 @@ export function startChild<Message extends { readonly kind: string }>(
     told,
     tells: async (kind, count = 1) => {
       const what = `${count} × ${kind} from the process`;
-      await waitFor(() => told(kind).length >= count, { what, timeoutMs: startTimeoutMs });
+      await waitFor(() => told(kind).length >= count, { what });
       return told(kind);
     },
     send: (message) => void child.send(message),
