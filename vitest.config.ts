@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -13,6 +14,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/global-setup.ts"],
     pool: "forks",
+    // The tests wait more than they compute: three files at a time keep two cores busy.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     // Far above what any test takes: they end by signals, and a busy machine must not fail them.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -14,8 +14,6 @@ import pLimit from "p-limit";
 
 const allImages = ["redis:7.0", "redis:8", "valkey/valkey:8", "valkey/valkey:9"];
 const allSuites = ["integration", "faults"];
-/** The tests wait more than they compute: two runs at a time keep a core busy. */
-const runsPerCore = 2;
 const root = join(import.meta.dirname, "..");
 
 interface Options {
@@ -42,7 +40,7 @@ function readOptions(args: string[]): Options {
     options: {
       image: { type: "string", multiple: true, default: allImages },
       only: { type: "string", multiple: true, default: allSuites },
-      parallel: { type: "string", default: String(availableParallelism() * runsPerCore) },
+      parallel: { type: "string", default: String(availableParallelism()) },
     },
   });
   const unknown = values.only.find((suite) => !allSuites.includes(suite));
