@@ -6,15 +6,16 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import type * as holdfast from "../../../src/index.ts";
 import type { ReleaseAppMessage, ReleaseAppTask } from "./release-app-task.ts";
 
 const task = JSON.parse(process.argv[2]!) as ReleaseAppTask;
 const entry = pathToFileURL(join(task.release, "index.js")).href;
-const { Queue, Worker } = (await import(entry)) as typeof import("../../../src/index.ts");
+const { Queue, Worker } = (await import(entry)) as typeof holdfast;
 
 const batchJobs = 10;
 const betweenBatchesMs = 20;
-let isProducing = true;
+const settleDown = new AbortController();
 const tell = (message: ReleaseAppMessage) => void process.send?.(message);
 const tellFailure = (error: unknown) => tell({ kind: "failed", error: String(error) });
 
@@ -36,7 +37,7 @@ worker.on("error", tellFailure);
 
 /** Some are due at once, some a little later. */
 async function produce(): Promise<void> {
-  for (let n = 0; isProducing; n += batchJobs) {
+  for (let n = 0; !settleDown.signal.aborted; n += batchJobs) {
     const items = Array.from({ length: batchJobs }, (_, at) => ({
       id: `${task.name}-${n + at}`,
       data: n + at,
@@ -49,11 +50,9 @@ async function produce(): Promise<void> {
   tell({ kind: "produced" });
 }
 
-process.once("message", () => {
-  isProducing = false;
-});
+process.once("message", () => settleDown.abort());
 process.once("SIGTERM", () => {
-  isProducing = false;
+  settleDown.abort();
   void producing
     .then(() => worker.close({ timeoutMs: 100 }))
     .then(async (summary) => {
