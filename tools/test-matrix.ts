@@ -121,7 +121,9 @@ function table(outcomes: readonly Outcome[], suites: readonly string[]): string 
     `| Server | Image | Tests (${suites.join(", ")}) | Date |`,
     "|---|---|---|---|",
     ...outcomes.map(({ image, version, passed, failed }) => {
-      const server = (version ?? "").replace(/^[a-z]/, (letter) => letter.toUpperCase());
+      const server = (version ?? "none came up").replace(/^[a-z]/, (letter) =>
+        letter.toUpperCase(),
+      );
       return `| ${server} | \`${image}\` | ${passed} passed, ${failed} failed | ${date} |`;
     }),
   ].join("\n");
