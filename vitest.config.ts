@@ -17,7 +17,7 @@ export default defineConfig({
     // The tests wait more than they compute: three files at a time keep two cores busy.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     // Far above what any test takes: they end by signals, and a busy machine must not fail them.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
   },
 });

@@ -12,8 +12,8 @@ import { queueKeys } from "../../src/core/store/keys.ts";
 
 type Release = "old" | "new" | "raised";
 
-// Some ten processes start one after the other.
-vi.setConfig({ testTimeout: 120_000 });
+// A build, and some ten processes that start one after the other.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 /** What an application has to be seen doing before the deploy goes on. */
 const jobsSeen = 50;

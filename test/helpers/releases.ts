@@ -15,7 +15,7 @@ export async function makeReleaseFolder(): Promise<{ path: string; remove(): Pro
   const path = await mkdtemp(join(tmpdir(), "holdfast-releases-"));
   await symlink(join(root, "node_modules"), join(path, "node_modules"));
   await writeFile(join(path, "package.json"), '{ "type": "module" }');
-  return { path, remove: () => rm(path, { recursive: true }) };
+  return { path, remove: () => rm(path, { recursive: true, maxRetries: 5 }) };
 }
 
 /** Builds these sources as the package is built, but for the type check, which `npm run check` does. */
