@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -13,7 +14,10 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/global-setup.ts"],
     pool: "forks",
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // The tests wait more than they compute: three files at a time keep two cores busy.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Far above what any test takes: they end by signals, and a busy machine must not fail them.
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
   },
 });

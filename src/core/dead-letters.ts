@@ -14,7 +14,7 @@ export interface DeadListOptions {
   /** Most jobs on the page, 1 to 100. Default 20. */
   readonly limit?: number;
   /** Where the page before ended. Default: start with the oldest. */
-  readonly cursor?: string;
+  readonly cursor?: string | undefined;
 }
 
 export interface DeadPage<T> {

@@ -43,7 +43,8 @@ export function testQueue<Input = unknown, Output = Input>(
       const members = await redis.zrange(key, 0, "-1");
       if (members.length > 0) {
         const pipeline = redis.pipeline();
-        for (const member of members) pipeline.zincrby(key, -ms, member);
+        // Only what is still there: a worker may have taken it out since.
+        for (const member of members) pipeline.zadd(key, "XX", "INCR", -ms, member);
         await pipeline.exec();
       }
     }

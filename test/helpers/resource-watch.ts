@@ -1,8 +1,11 @@
 import { createHook } from "node:async_hooks";
 import { setImmediate as turn } from "node:timers/promises";
 
-/** Closing a socket takes a few turns of the event loop, a goodbye to the server a few more. */
-const defaultGraceMs = 1_000;
+/**
+ * Closing a socket takes a few turns of the event loop, a goodbye to the server a few more; on a busy
+ * machine a turn may take long. Only a test that fails waits it out.
+ */
+const defaultGraceMs = 5_000;
 
 /**
  * A client that reconnects without end has neither socket nor timer for moments. So one quiet turn

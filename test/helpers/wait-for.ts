@@ -3,7 +3,7 @@ const intervalMs = 5;
 /** Resolves once the condition holds; rejects if it does not within `timeoutMs`. For what gives no signal. */
 export async function waitFor(
   condition: () => Promise<boolean> | boolean,
-  { timeoutMs = 10_000, what = condition.toString() } = {},
+  { timeoutMs = 30_000, what = condition.toString() } = {},
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {

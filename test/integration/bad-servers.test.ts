@@ -155,7 +155,7 @@ describe("permissions", () => {
     const wrong = "wr0ng-password-of-the-test";
     const bare = `redis://${server.host}:${server.port}`;
     for (const url of [urlOf("user", wrong), urlOf("nobody", wrong), urlOf("", wrong), bare]) {
-      for (const error of await firstErrors(url, { enqueueTimeoutMs: 1_000 })) {
+      for (const error of await firstErrors(url, { enqueueTimeoutMs: 20_000 })) {
         expect(error).toBeInstanceOf(RedisRefusedError);
         expect(error.message).toMatch(/WRONGPASS|NOAUTH/);
         expect(error).toMatchObject({ retryable: false });

@@ -64,16 +64,14 @@ test("a handler that fails or finishes after its lease was lost settles nothing"
       await release.promise;
       if (job.data === "throws") throw new Error("late");
     },
-    { visibilityTimeoutMs: 500 },
+    { visibilityTimeoutMs: 1_500 },
   );
   await first.worker.start();
   await near.enqueueMany([{ data: "throws" }, { data: "returns" }]);
   await waitFor(() => first.worker.health().running === 2);
   proxy.blackHole(true);
-  const deliveries = [
-    ...(await near.claim({ waitMs: 10_000, max: 2 })),
-    ...(await near.claim({ waitMs: 0, max: 2 })),
-  ];
+  const deliveries = await near.claim({ waitMs: 10_000, max: 2 });
+  if (deliveries.length < 2) deliveries.push(...(await near.claim({ waitMs: 10_000 })));
   expect(deliveries.map(({ attempt }) => attempt)).toEqual([2, 2]);
   proxy.blackHole(false);
   release.resolve();
@@ -94,13 +92,13 @@ async function watchDeafWorker(): Promise<void> {
   await waitFor(() => worker.health().lastLookAgeMs !== undefined);
   expect(worker.health()).toMatchObject({ healthy: true, reason: undefined });
 
-  const deafSince = performance.now();
   proxy.blackHole(true);
+  const deafSince = performance.now() - worker.health().lastLookAgeMs!;
   await near.enqueue("x");
   await waitFor(() => !worker.health().healthy);
   const redAfterMs = performance.now() - deafSince;
-  expect(redAfterMs).toBeGreaterThan(LOOK_LATENESS_ALLOWED_MS - 50);
-  expect(redAfterMs).toBeLessThan(LOOK_LATENESS_ALLOWED_MS + 50 + 1_000);
+  expect(redAfterMs).toBeGreaterThan(LOOK_LATENESS_ALLOWED_MS + 50);
+  expect(redAfterMs).toBeLessThan(LOOK_LATENESS_ALLOWED_MS + 50 + 3_000);
   expect(worker.health().reason).toMatch(/^no look for due jobs was completed for \d+ ms$/);
 
   const completed = next("completed");

@@ -1,6 +1,7 @@
 /** Closing at an awkward moment: no job is left behind under a lease, none starts afterwards. */
 import { expect, test } from "vitest";
 import type { Queue } from "../../src/index.ts";
+import type { FaultProxy } from "../helpers/fault-proxy.ts";
 import { callOf, faultyLink } from "../helpers/faulty-link.ts";
 import { gate, testQueue } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
@@ -12,16 +13,25 @@ failOnLeaks();
 /** So long that no test could wait for its end. */
 const minutes = { visibilityTimeoutMs: 600_000, pollIntervalMs: 600_000 };
 
+/** Through the proxy, and once cut not back before the test has seen it. */
+const slowToReturn = ({ port }: FaultProxy) => ({
+  connection: { host: "127.0.0.1", port, retryStrategy: () => 1_500 },
+});
+
 test("a worker closed after its claim's reply was lost gives those jobs back", async () => {
-  const { near, far, proxy } = await faultyLink();
+  const { near, another, proxy } = await faultyLink();
   await near.enqueueMany([{ data: "a" }, { data: "b" }]);
   const ran: string[] = [];
-  const { worker } = watchedWorker(far, (job) => void ran.push(job.data), minutes);
+  const { worker } = watchedWorker(
+    another(slowToReturn(proxy)),
+    (job) => void ran.push(job.data),
+    minutes,
+  );
   proxy.dropNextReply(callOf("claim"));
   await worker.start();
   // Carried out, and the connection is gone; its subscriber's is there.
   await waitFor(() => proxy.pendingDrops === 0 && proxy.connectionCount === 1);
-  const summary = await worker.close({ timeoutMs: 1_000 });
+  const summary = await worker.close({ timeoutMs: 10_000 });
   expect(ran).toEqual([]);
   expect(await near.stats()).toMatchObject({ due: 2, processing: 0 });
   expect(summary).toEqual({ finished: 0, released: 2, abandoned: 0 });
@@ -29,7 +39,7 @@ test("a worker closed after its claim's reply was lost gives those jobs back", a
 
 test("a queue closed after a manual claim's reply was lost gives those jobs back", async () => {
   const { near, another, proxy } = await faultyLink();
-  const claiming = another({ connection: proxy.url });
+  const claiming = another(slowToReturn(proxy));
   await near.enqueue("a");
   proxy.dropNextReply(callOf("claim"));
   const claimed = claiming.claim({ visibilityTimeoutMs: 600_000 }).catch(() => []);
@@ -97,7 +107,7 @@ test("a queue closed before its worker does not hold the worker up", async () =>
     released: 0,
     abandoned: 1,
   });
-  expect(performance.now() - startedAt).toBeLessThan(100 + 2_000 + 700);
+  expect(performance.now() - startedAt).toBeLessThan(100 + 2_000 + 2_000);
   expect(await near.stats()).toMatchObject({ processing: 1 });
 });
 

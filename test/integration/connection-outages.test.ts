@@ -79,7 +79,7 @@ describe("a server that is killed", () => {
 
   test("while producers go on: what was confirmed is there, once", async () => {
     const unhandled = emitted("unhandledRejection");
-    const { another, near } = await faultyLink<number>({ enqueueTimeoutMs: 10_000 }, server.url);
+    const { another, near } = await faultyLink<number>({ enqueueTimeoutMs: 60_000 }, server.url);
     const producer = another();
     let confirmed = 0;
     const enqueued = Promise.all(
@@ -151,7 +151,7 @@ describe("a primary that becomes a replica for a while", () => {
   });
 
   test("an enqueue waits for it", async () => {
-    const { near, far, redis } = await faultyLink<number>({}, server.url);
+    const { near, far, redis } = await faultyLink<number>({ enqueueTimeoutMs: 60_000 }, server.url);
     await far.stats();
     const demoted = demoteUntilRefused(redis);
     await waitFor(async () => (await redis.info("replication")).includes("role:slave"));
@@ -227,7 +227,7 @@ test("connections cut at random under load: every job is done once", async () =>
   const unhandled = emitted("unhandledRejection");
   const jobs = 400;
   const { near, far, proxy, another } = await faultyLink<number>({}, server.url);
-  const producer = another({ connection: proxy.url, enqueueTimeoutMs: 15_000 });
+  const producer = another({ connection: proxy.url, enqueueTimeoutMs: 60_000 });
   // Some of what is under way is caught between the proxy and either end.
   proxy.setLatencyMs(1);
   let cuts = 0;
@@ -257,7 +257,7 @@ test("connections cut at random under load: every job is done once", async () =>
     );
   }
   const ids = () => workers.flatMap(({ seen }) => seen.completed.map(({ job }) => job.id));
-  await waitFor(() => new Set(ids()).size === jobs, { timeoutMs: 15_000 });
+  await waitFor(() => new Set(ids()).size === jobs);
   await Promise.all(workers.map(({ worker }) => worker.close()));
   expect(cuts).toBeGreaterThan(20);
   expect(ids()).toHaveLength(jobs);

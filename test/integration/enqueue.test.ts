@@ -1,9 +1,11 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { ENQUEUE_BATCH_JOBS } from "../../src/core/model/limits.ts";
 import { InvalidOptionError, PayloadError, Queue } from "../../src/index.ts";
+import { startServer } from "../../tools/redis/start-server.ts";
 import { testQueue } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { serversOf } from "../helpers/redis.ts";
+import { rawRedis } from "../helpers/redis.ts";
 
 failOnLeaks();
 
@@ -58,17 +60,16 @@ describe("enqueue", () => {
   });
 
   test("many at once travel in few calls", async () => {
-    const { queue, redis } = testQueue<number>();
+    const server = await startServer(); // of its own: no other calls are counted
+    onTestFinished(() => server.stop());
+    const redis = rawRedis(server.url);
+    await using queue = new Queue<number>("few calls", { connection: server.url });
     await queue.enqueue(0);
-    const callsOf = (stats: string) => Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
-    const calls = async () => {
-      const stats = serversOf(redis).map((server) => server.info("commandstats"));
-      return (await Promise.all(stats)).map(callsOf).reduce((sum, count) => sum + count);
-    };
+    const calls = async () =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await redis.info("commandstats"))?.[1]);
     const before = await calls();
     await Promise.all(Array.from({ length: 1_000 }, (_, n) => queue.enqueue(n)));
-    // 5 batches of 200; others use the server too, so this is a ceiling far below 1,000.
-    expect((await calls()) - before).toBeLessThan(300);
+    expect((await calls()) - before).toBe(1_000 / ENQUEUE_BATCH_JOBS);
     expect((await queue.stats()).due).toBe(1_001);
   });
 

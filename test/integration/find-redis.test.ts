@@ -32,8 +32,21 @@ test("a REDIS_URL where nothing answers is told, without its password", async ()
 test("where there is none, the error names three ways to get one", async () => {
   const emptyFolder = mkdtempSync(join(tmpdir(), "holdfast-no-redis-"));
   onTestFinished(() => rmSync(emptyFolder, { recursive: true }));
-  const lines = environment({ REDIS_URL: "", PATH: emptyFolder, DOCKER_HOST: "tcp://127.0.0.1:9" });
+  const lines = environment({
+    REDIS_URL: "",
+    HOLDFAST_TEST_REDIS_IMAGE: "",
+    PATH: emptyFolder,
+    DOCKER_HOST: "tcp://127.0.0.1:9",
+  });
   await expect(findRedis({ print: (line) => lines.push(line) })).rejects.toThrow(
     /set REDIS_URL .*; install redis-server or valkey-server.*; or start a container engine/,
+  );
+});
+
+test("where an image is named, no other server is taken for it", async () => {
+  const image = "localhost:9/no/such:image";
+  const lines = environment({ REDIS_URL: "", HOLDFAST_TEST_REDIS_IMAGE: image });
+  await expect(findRedis({ print: (line) => lines.push(line) })).rejects.toThrow(
+    /No Redis found.*(no container engine|no\/such:image)/,
   );
 });

@@ -126,7 +126,7 @@ test("expired leases are given back, released jobs too", async () => {
   expect(await queue.claim({ max: 1, visibilityTimeoutMs: 100 })).toHaveLength(1);
   await fill();
   const never = gate();
-  const { worker } = watchedWorker(queue, () => never.promise, { visibilityTimeoutMs: 300 });
+  const { worker } = watchedWorker(queue, () => never.promise, { visibilityTimeoutMs: 10_000 });
   await worker.start();
   await waitFor(() => worker.health().running === 2);
   expect(await worker.close({ timeoutMs: 0 })).toEqual({ finished: 0, released: 2, abandoned: 0 });

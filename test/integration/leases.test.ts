@@ -14,13 +14,13 @@ describe("a lease", () => {
     const { queue, redis, keys } = testQueue<string>();
     await queue.enqueue("long");
     const go = gate();
-    const worker = await testWorker(queue, () => go.promise, { visibilityTimeoutMs: 150 });
+    const worker = await testWorker(queue, () => go.promise, { visibilityTimeoutMs: 900 });
     await waitFor(async () => (await redis.zcard(keys.processing)) === 1);
     const deadline = async () =>
       Number((await redis.zrange(keys.processing, 0, "-1", "WITHSCORES"))[1]);
     const first = await deadline();
-    // Three visibility timeouts later it is still the same lease.
-    await waitFor(async () => (await deadline()) > first + 450);
+    // A visibility timeout later it is still the same lease.
+    await waitFor(async () => (await deadline()) > first + 900);
     const completed = once(worker, "completed");
     go.resolve();
     expect(((await completed)[0] as { job: Job<string> }).job.attempt).toBe(1);
@@ -45,10 +45,14 @@ describe("a lease", () => {
     await queue.enqueue("x", { id: "x" });
     const held = gate<Job<string>>();
     const go = gate();
-    const first = await testWorker(queue, async (job) => {
-      held.resolve(job);
-      await go.promise;
-    });
+    const first = await testWorker(
+      queue,
+      async (job) => {
+        held.resolve(job);
+        await go.promise;
+      },
+      { concurrency: 1 }, // no slot is free for the second delivery
+    );
     const lostJob = await held.promise;
     const lost = once(first, "lease-lost");
 
@@ -87,13 +91,15 @@ describe("a lease", () => {
         });
       },
       // No slot is free for the job's second delivery, which is for the other holder.
-      { visibilityTimeoutMs: 1_500, concurrency: 1 },
+      { visibilityTimeoutMs: 4_500, concurrency: 1 },
     );
+    const other = another();
+    await other.stats(); // connected
     await held.promise;
     const lost = once(first, "lease-lost");
-    await passTime(1_501);
+    await passTime(4_501);
     // Reaped and taken by hand, before the first worker's next extension is due.
-    const [delivery] = await another().claim({ waitMs: 5_000 });
+    const [delivery] = await other.claim();
     expect(await reason.promise).toBeInstanceOf(LeaseLostError);
     await lost;
     expect(await delivery!.ack()).toBe("done");
@@ -103,11 +109,15 @@ describe("a lease", () => {
     const { queue, another, passTime } = testQueue<string>();
     await queue.enqueue("x");
     const thrown = gate<unknown>();
-    await testWorker(queue, async (job) => {
-      await passTime(30_001);
-      await another().claim({ waitMs: 5_000 });
-      await job.extend().catch(thrown.resolve);
-    });
+    await testWorker(
+      queue,
+      async (job) => {
+        await passTime(30_001);
+        expect(await another().claim()).toHaveLength(1);
+        await job.extend().catch(thrown.resolve);
+      },
+      { concurrency: 1 }, // no slot is free for the second delivery
+    );
     expect(await thrown.promise).toBeInstanceOf(LeaseLostError);
   });
 });

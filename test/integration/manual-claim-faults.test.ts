@@ -11,6 +11,8 @@ failOnLeaks();
 const drops = ["dropNextReply", "dropNextRequest"] as const;
 const faults = ["refuse", "blackHole"] as const;
 const minutes = { visibilityTimeoutMs: 600_000 };
+/** By how much a bound may be missed where others use the machine too. */
+const BUSY_MACHINE_MS = 3_000;
 
 async function timed<T>(promise: Promise<T>): Promise<{ outcome: T | Error; tookMs: number }> {
   const startedAt = performance.now();
@@ -27,7 +29,7 @@ async function claimInVain(fault: (typeof faults)[number]): Promise<void> {
   const { outcome, tookMs } = await timed(far.claim());
   expect(outcome).toBeInstanceOf(RedisUnavailableError);
   expect(outcome).toMatchObject({ retryable: true });
-  expect(tookMs).toBeLessThan(CALL_TIMEOUT_MS + 1_000);
+  expect(tookMs).toBeLessThan(CALL_TIMEOUT_MS + BUSY_MACHINE_MS);
   proxy[fault](false);
   expect(await far.claim({ waitMs: 5_000 })).toMatchObject([{ data: "x", attempt: 1 }]);
 }
@@ -44,7 +46,7 @@ async function abortInVain(fault: (typeof faults)[number]): Promise<void> {
   proxy[fault](true);
   controller.abort();
   const { outcome, tookMs } = await timed(claiming);
-  expect(tookMs).toBeLessThan(CALL_TIMEOUT_MS + 1_000);
+  expect(tookMs).toBeLessThan(CALL_TIMEOUT_MS + BUSY_MACHINE_MS);
   expect([[], expect.any(RedisUnavailableError)]).toContainEqual(outcome);
   proxy[fault](false);
   expect(await far.claim(minutes)).toMatchObject([{ data: "x", attempt: 1 }]);
@@ -110,7 +112,7 @@ describe("a claim", () => {
     await near.enqueue("x");
     const controller = new AbortController();
     proxy.dropNextReply(callOf("claim"));
-    const claiming = far.claim({ visibilityTimeoutMs: 2_000, signal: controller.signal });
+    const claiming = far.claim({ visibilityTimeoutMs: 20_000, signal: controller.signal });
     await waitFor(() => proxy.pendingDrops === 0);
     proxy.refuse(true);
     controller.abort();
@@ -180,7 +182,7 @@ describe("a delivery", () => {
     proxy.cut();
     const { outcome, tookMs } = await timed(delivery!.ack());
     expect(outcome).toBeInstanceOf(RedisUnavailableError);
-    expect(tookMs).toBeLessThan(2_000);
+    expect(tookMs).toBeLessThan(1_000 + BUSY_MACHINE_MS);
     expect(await near.claim({ waitMs: 10_000 })).toMatchObject([{ data: "x", attempt: 2 }]);
     proxy.refuse(false);
     expect(await delivery!.ack()).toBe("stale");

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { fixed, LeaseLostError, OverloadedError, Queue, Worker } from "../../src/index.ts";
+import { REPLY_BYTES } from "../../src/core/model/limits.ts";
 import { gate, testQueue, testWorker } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { testRedisUrl, uniqueName } from "../helpers/redis.ts";
@@ -19,25 +20,29 @@ test("a second call with the same id and content is a duplicate, however soon it
   }
 });
 
-test("more than fits into memory at a time is sent in slices", async () => {
-  const { queue } = testQueue<string>();
+test("more than fits into memory at a time is sent in slices", { timeout: 180_000 }, async () => {
+  const { queue } = testQueue<string>({ enqueueTimeoutMs: 60_000 });
   const data = "x".repeat(1_000_000);
-  const results = await queue.enqueueMany(Array.from({ length: 300 }, () => ({ data })));
-  expect(results).toHaveLength(300);
-  expect((await queue.stats()).due).toBe(300);
-  // Claims of large jobs are cut by bytes, and get all of them in the end.
-  let claimed = 0;
-  while (claimed < 300) {
-    const deliveries = await queue.claim({ max: 100 });
-    expect(deliveries.length).toBeGreaterThan(0);
-    claimed += deliveries.length;
-  }
+  const results = await queue.enqueueMany(Array.from({ length: 275 }, () => ({ data })));
+  expect(results).toHaveLength(275);
+  expect((await queue.stats()).due).toBe(275);
 });
 
-test("too many calls at a time are refused, with the ids that are not stored", async () => {
+test("claims of large jobs are cut by bytes, and get all of them in the end", async () => {
   const { queue } = testQueue<string>();
+  const data = "x".repeat(REPLY_BYTES / 4);
+  await queue.enqueueMany(Array.from({ length: 10 }, () => ({ data })));
+  const counts: number[] = [];
+  while (counts.reduce((sum, count) => sum + count, 0) < 10) {
+    counts.push((await queue.claim({ max: 100, visibilityTimeoutMs: 600_000 })).length);
+  }
+  expect(counts).toEqual([4, 4, 2]);
+});
+
+test("too many calls at a time are refused, by id", { timeout: 180_000 }, async () => {
+  const { queue } = testQueue<string>({ enqueueTimeoutMs: 60_000 });
   const data = "x".repeat(900_000);
-  const many = Array.from({ length: 20 }, () =>
+  const many = Array.from({ length: 16 }, () =>
     queue.enqueueMany(Array.from({ length: 20 }, () => ({ data }))),
   );
   const settled = await Promise.allSettled(many);
@@ -46,7 +51,8 @@ test("too many calls at a time are refused, with the ids that are not stored", a
   expect(refused.every((error) => (error as OverloadedError).ids.length > 0)).toBe(true);
   const { due } = await queue.stats();
   const unstored = refused.flatMap((error) => (error as OverloadedError).ids);
-  expect(due + unstored.length).toBe(400);
+  expect(unstored.length).toBeGreaterThan(0);
+  expect(due + unstored.length).toBe(320);
 });
 
 test("a client that answers numbers as strings", async () => {
@@ -138,7 +144,7 @@ test("a prefetched job that was lost while it waited is not run", async () => {
       ran.push(job.data);
       await go.promise;
     },
-    { concurrency: 1, prefetch: 1, visibilityTimeoutMs: 200 },
+    { concurrency: 1, prefetch: 1, visibilityTimeoutMs: 1_200 },
   );
   await waitFor(() => worker.health().running === 2);
   const lost = once(worker, "lease-lost");

@@ -18,7 +18,7 @@ import { watchedWorker } from "../helpers/watched-worker.ts";
 failOnLeaks();
 
 /** What `close` may take beyond its own timeout, by its documentation, and some for a busy machine. */
-const CLOSE_GRACE_MS = 2_000 + 700;
+const CLOSE_GRACE_MS = 2_000 + 2_000;
 /** What a queue's `close` may take beyond that to end its connection. */
 const GOODBYE_MS = 2_000;
 
@@ -175,7 +175,7 @@ const queues: Record<string, Scenario> = {
     const { tookMs } = await timed(far.close());
     expect(tookMs).toBeLessThan(CLOSE_GRACE_MS + GOODBYE_MS);
     const ended = await timed(claiming);
-    expect(ended.tookMs).toBeLessThan(1_000);
+    expect(ended.tookMs).toBeLessThan(2_000);
     expect([[], expect.any(RedisUnavailableError), expect.any(ClosedError)]).toContainEqual(
       ended.result,
     );

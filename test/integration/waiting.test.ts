@@ -33,7 +33,7 @@ describe("with wake-ups", () => {
       (job) => done.add([job.data, Date.now() - job.dueAt.getTime()]),
       patient,
     );
-    await queue.enqueue("later", { delayMs: 300 });
+    await queue.enqueue("later", { delayMs: 1_000 });
     await queue.enqueue("sooner", { delayMs: 100 });
     const ran = await done.full;
     expect(ran.map(([data]) => data)).toEqual(["sooner", "later"]);
@@ -185,14 +185,16 @@ describe("without wake-ups", () => {
 test("queues of one process share one subscriber connection", async () => {
   const { hostname, port } = new URL(testRedisUrl());
   const connection = { host: hostname, port: Number(port), connectionName: uniqueName("shared") };
-  const { queue, another } = testQueue<number>({ connection });
+  const { queue, another, keys } = testQueue<number>({ connection });
   const redis = rawRedis(testRedisUrl());
+  const prefix = keys.jobs.slice(0, -"jobs".length);
   const subscribers = async () =>
     String(await redis.client("LIST", "TYPE", "PUBSUB"))
       .split("\n")
       .filter((line) => line.includes(connection.connectionName)).length;
   const workers = [queue, another(), another()].map((each) => new Worker(each, () => undefined));
   await Promise.all(workers.map((worker) => worker.start()));
+  await waitFor(async () => (await redis.pubsub("SHARDCHANNELS", `${prefix}*`)).length === 3);
   expect(await subscribers()).toBe(1);
   await Promise.all(workers.map((worker) => worker.close()));
   await waitFor(async () => (await subscribers()) === 0);
