@@ -1,7 +1,7 @@
 /** A queue: produce, look up, administer. */
 import { withCreationContext } from "../telemetry/spans.ts";
 import { DeadLetters } from "./dead-letters.ts";
-import { audit, type VerifyReport } from "./engine/auditor.ts";
+import { audit } from "./engine/auditor.ts";
 import type { Delivery } from "./engine/manual-delivery.ts";
 import { QueueCore } from "./engine/queue-core.ts";
 import { readSnapshots } from "./engine/snapshots.ts";
@@ -24,6 +24,7 @@ import {
 import type { JobSnapshot } from "./model/job.ts";
 import { ENQUEUE_MANY_SLICE, ENQUEUE_MANY_SLICE_BYTES } from "./model/limits.ts";
 import { type QueueOptions, resolveQueueOptions } from "./model/queue-options.ts";
+import type { VerifyReport } from "./model/verify-report.ts";
 import { type ClaimOptions, resolveClaimOptions } from "./model/worker-options.ts";
 import {
   type EnqueueResult,
@@ -158,15 +159,23 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
 
   /**
    * Audits that every job is in exactly one place, beside running workers, in bounded steps.
+   * `formatVerifyReport` turns the report into text.
    *
    * @param options `repair`: whether to mend breaches. No payload is ever removed: a job in no place
    *   becomes due, a job in several keeps the strongest, entries without a job go. Default false.
+   *   `signal`: ends the audit early; the report then has `isComplete: false`.
    */
-  async verify(options: { readonly repair?: boolean } = {}): Promise<VerifyReport> {
-    checkOptionNames("options", options, ["repair"]);
-    const repairs = checkBoolean("repair", options.repair ?? false);
+  async verify(
+    options: { readonly repair?: boolean; readonly signal?: AbortSignal } = {},
+  ): Promise<VerifyReport> {
+    checkOptionNames("options", options, ["repair", "signal"]);
+    const { repair = false, signal } = options;
+    checkBoolean("repair", repair);
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new InvalidOptionError("signal", signal, "an AbortSignal");
+    }
     this.#core.ensureOpen();
-    return audit(this.#core.store, repairs);
+    return audit(this.#core.store, repair, signal);
   }
 
   /**

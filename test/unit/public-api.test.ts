@@ -27,6 +27,7 @@ test("the public surface", () => {
     "WorkerClosingError",
     "exponential",
     "fixed",
+    "formatVerifyReport",
   ]);
 });
 
