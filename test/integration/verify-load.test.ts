@@ -61,9 +61,9 @@ test("more leases than can be searched", async () => {
 test("jobs given back and claimed again and again", async () => {
   const { queue } = testQueue<number>();
   await queue.enqueueMany(Array.from({ length: 2_000 }, (_, data) => ({ data })));
-  let isDone = false;
+  const stop = new AbortController();
   const churn = (async () => {
-    while (!isDone) {
+    while (!stop.signal.aborted) {
       const deliveries = await queue.claim({ max: 50, waitMs: 100 });
       await Promise.all(deliveries.map((d, n) => (n % 2 ? d.nack() : d.nack({ delayMs: 5 }))));
     }
@@ -73,7 +73,7 @@ test("jobs given back and claimed again and again", async () => {
       expect(await queue.verify({ repair: true })).toMatchObject({ isSound: true });
     }
   } finally {
-    isDone = true;
+    stop.abort();
     await churn;
   }
   expect(await queue.verify()).toMatchObject({ isSound: true, jobs: 2_000 });
@@ -87,9 +87,9 @@ test("with more leases than can be searched, an orphan is judged once the queue 
     Array.from({ length: 500 }, (_, data) => ({ data, id: `job-${data}`, delayMs: 600_000 })),
   );
   await redis.zrem(keys.delayed, "job-1", "job-2");
-  let isDone = false;
+  const stop = new AbortController();
   const claims = (async () => {
-    while (!isDone) {
+    while (!stop.signal.aborted) {
       await queue.enqueue(0);
       for (const delivery of await queue.claim({ max: 10 })) await delivery.ack();
     }
@@ -102,7 +102,7 @@ test("with more leases than can be searched, an orphan is judged once the queue 
     expect(report.breachCount + report.unknownCount).toBeGreaterThanOrEqual(2);
     expect(report.breaches.every(({ id }) => id === "job-1" || id === "job-2")).toBe(true);
   } finally {
-    isDone = true;
+    stop.abort();
     await claims;
   }
   await queue.pause();

@@ -15,6 +15,7 @@ export interface RedisClient {
   evalshaBuffer(...args: RedisArgument[]): Promise<unknown>;
   script(subcommand: "LOAD", source: string): Promise<unknown>;
   info(): Promise<string>;
+  call(command: string, ...args: RedisArgument[]): Promise<unknown>;
   ping(): Promise<unknown>;
   ssubscribe(channel: string): Promise<unknown>;
   sunsubscribe(channel: string): Promise<unknown>;

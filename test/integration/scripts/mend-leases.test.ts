@@ -87,9 +87,12 @@ describe("mend with more leases than it may search", () => {
     await queue.plantScore("dead", "gone", 0);
     const list = ["lost", "3,5", "gone", "", "nothing", ""];
     expect(await queue.run(mend, UNSEARCHED, list)).toEqual([
-      ...["dangling", "lease 5,lease 3"],
-      ...["dangling", "dead"],
-      ...["sound", ""],
+      "dangling",
+      "lease 5,lease 3",
+      "dangling",
+      "dead",
+      "sound",
+      "",
     ]);
   });
 });

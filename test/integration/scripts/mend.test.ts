@@ -110,10 +110,14 @@ describe("mend", () => {
     await queue.plantDelayed("sound");
     const ids = unseen(["double", "dangling", "orphan", "sound"]);
     expect(await queue.runOnBreach(mend, LOOK, ids)).toEqual([
-      ...["double", "lease 10,lease 9,delayed,dead"],
-      ...["dangling", "attempts,errors"],
-      ...["orphan", ""],
-      ...["sound", "delayed"],
+      "double",
+      "lease 10,lease 9,delayed,dead",
+      "dangling",
+      "attempts,errors",
+      "orphan",
+      "",
+      "sound",
+      "delayed",
     ]);
   });
 
