@@ -100,6 +100,31 @@ describe("a server", () => {
     expect(diagnosis.queues).toMatchObject([{ name: queue.name, stats: { due: 1 } }]);
   });
 
+  test("of a cluster leads to its primaries, also to those that cannot be reached", async () => {
+    const { server: first, redis } = await serverWith("--cluster-enabled", "yes");
+    const { server: other } = await serverWith("--cluster-enabled", "yes", "--appendonly", "yes");
+    const queue = new Queue(uniqueName("cluster"), { connection: other.url });
+    await queue.enqueue(1);
+    await queue.close();
+    // The first one says that its slots are the other's.
+    await redis.config("SET", "cluster-announce-port", other.port);
+    const { code, diagnosis } = await diagnosisOf(first.url);
+    expect(code).toBe(0);
+    expect(diagnosis.servers.map(({ address }) => address)).toEqual([
+      `${other.host}:${other.port}`,
+    ]);
+    expect(diagnosis.queues).toMatchObject([{ name: queue.name, stats: { due: 1 } }]);
+
+    await redis.config("SET", "cluster-announce-port", 1);
+    const unreachable = await diagnosisOf(first.url);
+    expect(unreachable.code).toBe(0);
+    expect(findingsOf(unreachable.diagnosis, "unknown")).toEqual([
+      expect.stringMatching(
+        /^connection: this primary cannot be reached from here: .*ECONNREFUSED/,
+      ),
+    ]);
+  });
+
   test("of a cluster that is down", async () => {
     const { server, redis } = await serverWith("--cluster-enabled", "yes", "--appendonly", "yes");
     await redis.call("CLUSTER", "DELSLOTS", 0);
