@@ -814,7 +814,7 @@ return wrong`,
 
 export const mend = {
   name: "mend",
-  sha1: "5db8f9a0d55db9ed30578ce842a753621b10450a",
+  sha1: "a814699db6a065b9f115049620570f51ed516e56",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: ["mends", "maxLeases", "scanToken"],
   listFields: ["id", "tokens"],
@@ -949,7 +949,7 @@ end
 -- Removals only, so that they come first: a full Redis would refuse ZADD as the first write.
 local function remove_breach(id, found)
   local is_dangling = found.kind == "dangling"
-  for at = #found.leases, is_dangling and 1 or 2, -1 do
+  for _ = #found.leases, is_dangling and 1 or 2, -1 do
     redis.call("ZREM", processing_key, table.remove(found.leases).lease)
   end
   if found.has_bad_lease then

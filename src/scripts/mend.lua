@@ -95,7 +95,7 @@ end
 -- Removals only, so that they come first: a full Redis would refuse ZADD as the first write.
 local function remove_breach(id, found)
   local is_dangling = found.kind == "dangling"
-  for at = #found.leases, is_dangling and 1 or 2, -1 do
+  for _ = #found.leases, is_dangling and 1 or 2, -1 do
     redis.call("ZREM", processing_key, table.remove(found.leases).lease)
   end
   if found.has_bad_lease then

@@ -19,9 +19,8 @@ async function serverWith(...args: string[]): Promise<{ server: RedisServer; red
 
 describe("a server", () => {
   test("that keeps its jobs has no danger", async () => {
-    const { server } = await serverWith(
-      ...["--appendonly", "yes", "--appendfsync", "always", "--maxmemory", "100mb"],
-    );
+    const durable = ["--appendonly", "yes", "--appendfsync", "always"];
+    const { server } = await serverWith(...durable, "--maxmemory", "100mb");
     const { code, out, err } = await runHoldfast(["doctor", "--url", server.url]);
     expect(code).toBe(0);
     expect(err).toBe("");
@@ -48,9 +47,8 @@ describe("a server", () => {
   });
 
   test("that cannot write its snapshot", async () => {
-    const { server, redis } = await serverWith(
-      ...["--appendonly", "yes", "--dbfilename", `${"x".repeat(300)}.rdb`],
-    );
+    const tooLong = `${"x".repeat(300)}.rdb`;
+    const { server, redis } = await serverWith("--appendonly", "yes", "--dbfilename", tooLong);
     await redis.bgsave();
     await expect
       .poll(() => redis.info("persistence"), { timeout: 10_000 })
