@@ -77,7 +77,7 @@ function check(report: VerifyReport): void {
 }
 
 function timedStore(
-  { store, server }: ScriptWorld,
+  { audit: store, server }: ScriptWorld,
   samples: Map<string, TimedSample[]>,
 ): AuditedStore {
   const timed = async <Result>(metric: string, call: () => Promise<Result>): Promise<Result> => {

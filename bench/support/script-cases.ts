@@ -119,8 +119,8 @@ export const scriptCases: readonly ScriptCase[] = [
   {
     script: "mend",
     load: `${adminIds} sound ids, ${limits.MEND_MAX_LEASES.toLocaleString("en-US")} leases`,
-    prepare: async ({ store, delayedIds }) => ({
-      call: () => store.mend(suspects(delayedIds.slice(0, adminIds)), true, ""),
+    prepare: async ({ audit, delayedIds }) => ({
+      call: () => audit.mend(suspects(delayedIds.slice(0, adminIds)), true, ""),
     }),
   },
   {
@@ -128,8 +128,8 @@ export const scriptCases: readonly ScriptCase[] = [
     load: `${adminIds} doubles, ${limits.MEND_MAX_LEASES.toLocaleString("en-US")} leases`,
     prepare: prepareDoubles,
   },
-  smallCase("mend-queue", "all keys", async ({ store }) => ({
-    call: () => store.mendQueue(true),
+  smallCase("mend-queue", "all keys", async ({ audit }) => ({
+    call: () => audit.mendQueue(true),
   })),
   smallCase("cancel", "one id", async (world) => {
     const [id = ""] = await world.enqueue(world.newJobs(1, later));
@@ -220,9 +220,9 @@ function verifyCase(part: string): ScriptCase {
   return {
     script: "verify",
     load: `a page of ${part}`,
-    prepare: async ({ store }) => ({
+    prepare: async ({ audit }) => ({
       call: async () => {
-        ({ cursor } = await store.verifyPage(part, cursor, limits.VERIFY_PAGE_ENTRIES));
+        ({ cursor } = await audit.verifyPage(part, cursor, limits.VERIFY_PAGE_ENTRIES));
       },
     }),
   };
@@ -236,7 +236,7 @@ async function prepareDoubles(world: ScriptWorld): Promise<TimedCall> {
   await world.server.client.zadd(world.keys.processing, ...entries);
   return {
     call: async () => {
-      const verdicts = await world.store.mend(suspects(ids), true, "");
+      const verdicts = await world.audit.mend(suspects(ids), true, "");
       if (verdicts.some(({ kind }) => kind !== "double")) {
         throw new Error("mend found something else where all were doubles");
       }

@@ -175,7 +175,7 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
       throw new InvalidOptionError("signal", signal, "an AbortSignal");
     }
     this.#core.ensureOpen();
-    return audit(this.#core.store, repair, signal);
+    return audit(await this.#core.store.openAudit(), repair, signal);
   }
 
   /**

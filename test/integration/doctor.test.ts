@@ -228,7 +228,7 @@ describe("queues", () => {
     const newer = await look();
     expect(newer.code).toBe(1);
     expect(findingsOf(newer.diagnosis, "danger")).toEqual([
-      expect.stringMatching(/^data: this queue's data has version 99/),
+      expect.stringMatching(/^data: the data has version 99, but this release knows/),
     ]);
     await redis.hset(keys.meta, "version", 1);
     await redis.del(keys.dead);
@@ -240,6 +240,7 @@ describe("queues", () => {
 
   test("are found by name, and their shards are told together", async () => {
     const { prefix, look } = await openQueue(1, "other");
+    await redis.hset(queueKeys(prefix, "sharded").meta, { version: 1, shards: 3 });
     for (const shard of [0, 1, 10]) {
       const keys = queueKeys(prefix, `sharded/${shard}`);
       await redis.hset(keys.jobs, "x", "envelope");

@@ -3,8 +3,9 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { type AuditedStore, audit } from "../../src/core/engine/auditor.ts";
 import { MEND_MAX_LEASES } from "../../src/core/model/limits.ts";
 import { resolveQueueOptions } from "../../src/core/model/queue-options.ts";
+import { AuditStore } from "../../src/core/store/audit-store.ts";
 import { Connection } from "../../src/core/store/connection.ts";
-import { JobStore } from "../../src/core/store/job-store.ts";
+import { ScriptRunner } from "../../src/core/store/script-runner.ts";
 import { testQueue } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { testRedisUrl } from "../helpers/redis.ts";
@@ -20,7 +21,7 @@ interface Moments {
 }
 
 /** The store, with something happening around each scan of `processing`. */
-function disturbed(store: JobStore, moments: Moments): AuditedStore {
+function disturbed(store: AuditStore, moments: Moments): AuditedStore {
   let scan = 0;
   return {
     get connectionEpoch() {
@@ -59,7 +60,7 @@ async function openDisturbed(leases: number, lastScan: number, comesEarly = fals
   const connection = new Connection(options);
   onTestFinished(() => connection.close());
   let giveBack: (() => Promise<unknown>) | undefined;
-  const store = disturbed(new JobStore(connection, options), {
+  const store = disturbed(new AuditStore(connection, new ScriptRunner(connection, keys)), {
     comesEarly,
     async beforeScan(scan) {
       if (scan <= lastScan) await giveBack?.();

@@ -240,8 +240,8 @@ describe("a queue", () => {
       name: "q",
       shards: [],
       failures: [
-        { ...failure, code: "INCOMPATIBLE_DATA", message: "version 9" },
-        { ...failure, shard: 3, code: "REDIS_REFUSED", message: "NOPERM" },
+        { ...failure, isOurs: false, message: "version 9" },
+        { ...failure, shard: 3, isOurs: true, message: "NOPERM" },
       ],
     });
     expect(faults(found)).toEqual([

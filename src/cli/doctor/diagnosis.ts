@@ -74,7 +74,8 @@ function checkSearch(
     return [unknown("queues", `queues cannot be searched for (SCAN): ${search.hidden}`)];
   }
   if (!search.value.isComplete) {
-    return [unknown("queues", "there are too many keys to find all queues: name one with --queue")];
+    const remedy = queue === undefined ? ": name the one you mean with --queue" : "";
+    return [unknown("queues", `there are too many keys to search them all in time${remedy}`)];
   }
   if (queues.length > 0) {
     return [];
@@ -84,9 +85,10 @@ function checkSearch(
   return [advice("queues", `${what} under the prefix ${JSON.stringify(prefix)}`, remedy)];
 }
 
+/** A sharded queue keeps a little under its plain name as well: that is no shard. */
 function countShards({ shards, failures }: QueueFacts): number | undefined {
-  const numbers = [...shards, ...failures].map(({ shard }) => shard);
-  return numbers.every((shard) => shard === undefined) ? undefined : numbers.length;
+  const numbered = [...shards, ...failures].filter(({ shard }) => shard !== undefined);
+  return numbered.length === 0 ? undefined : numbered.length;
 }
 
 function addUp({ shards }: QueueFacts): Omit<QueueStats, "totals"> {

@@ -1,12 +1,13 @@
 /** Gathers all that the checks judge: the only part of the doctor that talks to servers. */
 import { audit } from "../../core/engine/auditor.ts";
 import { monotonicNow, startTimer } from "../../core/model/clock.ts";
-import { HoldfastError, type HoldfastErrorCode } from "../../core/model/errors.ts";
-import { type ResolvedQueueOptions, resolveQueueOptions } from "../../core/model/queue-options.ts";
+import { HoldfastError } from "../../core/model/errors.ts";
+import { resolveQueueOptions } from "../../core/model/queue-options.ts";
+import { DATA_VERSION } from "../../core/model/limits.ts";
 import type { VerifyReport } from "../../core/model/verify-report.ts";
 import { type QueueStats, queueStats } from "../../core/queue-results.ts";
 import { Connection } from "../../core/store/connection.ts";
-import { JobStore } from "../../core/store/job-store.ts";
+import { type QueueReader, readQueue } from "../../core/store/queue-facts.ts";
 import {
   connectToServer,
   findQueueTags,
@@ -19,6 +20,8 @@ import type { DoctorOptions } from "./options.ts";
 
 /** A server with many other keys is searched for queues this long, a cluster's servers one by one. */
 const SEARCH_MS = 5_000;
+/** Where one queue is asked for by its name, it is worth more. */
+const NAMED_SEARCH_MS = 60_000;
 const MAX_QUEUES = 1_000;
 const MAX_SERVERS = 100;
 
@@ -39,7 +42,8 @@ export interface ShardFacts {
 interface ShardFailure {
   readonly shard: number | undefined;
   readonly server: string;
-  readonly code: HoldfastErrorCode;
+  /** False where the data is of another kind, or of a newer release. */
+  readonly isOurs: boolean;
   readonly message: string;
 }
 
@@ -59,14 +63,13 @@ export interface Facts {
 
 interface Server extends NamedServer {
   readonly connection: Connection;
-  readonly options: ResolvedQueueOptions;
 }
 
 /** @throws HoldfastError if the first server cannot be reached, or does not let us in */
 export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
   const opened: Connection[] = [];
   try {
-    const first = await openServer(options, new URL(options.url), opened);
+    const first = await openServer(new URL(options.url), opened);
     const isCluster = first.facts.value.cluster !== undefined;
     const primaries = isCluster ? await readPrimaries(first.connection) : undefined;
     const servers: readonly Server[] =
@@ -86,18 +89,15 @@ export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
   }
 }
 
-async function openServer({ prefix }: DoctorOptions, url: URL, opened: Connection[]) {
-  // Of the options, only the place and the prefix matter; tags take the name's place later on.
-  const options = resolveQueueOptions("doctor", {
-    connection: url.href,
-    prefix,
-    allowUnsafeEviction: true,
-  });
-  const connection = new Connection(options);
+async function openServer(url: URL, opened: Connection[]) {
+  // Of a queue's options only the place matters here; nothing is refused, all is told.
+  const connection = new Connection(
+    resolveQueueOptions("doctor", { connection: url.href, allowUnsafeEviction: true }),
+  );
   opened.push(connection);
   await connectToServer(connection);
   const facts = { value: await readServerFacts(connection) };
-  return { address: url.host, facts, connection, options };
+  return { address: url.host, facts, connection };
 }
 
 /** A primary that cannot be reached is a finding, not the end. The first server may be a replica. */
@@ -119,7 +119,7 @@ async function openPrimaries(
       continue;
     }
     try {
-      servers.push(await openServer(options, url, opened));
+      servers.push(await openServer(url, opened));
     } catch (error) {
       if (!(error instanceof HoldfastError)) {
         throw error;
@@ -142,7 +142,7 @@ async function findTags(
   const tags: Tag[] = [];
   let isComplete = true;
   for (const server of servers.filter(({ facts }) => "value" in facts)) {
-    const endsAt = monotonicNow() + SEARCH_MS;
+    const endsAt = monotonicNow() + (queue === undefined ? SEARCH_MS : NAMED_SEARCH_MS);
     const found = await findQueueTags(
       server.connection,
       prefix,
@@ -183,23 +183,34 @@ async function lookAtQueues(options: DoctorOptions, tags: readonly Tag[]): Promi
       queues.set(nameOf(tag), queue);
       const shard = { shard: shardOf(tag), server: server.address };
       try {
-        const store = new JobStore(server.connection, { ...server.options, name: tag });
-        const stats = queueStats(await store.stats());
+        const reader = await readQueue(server.connection, options.prefix, tag);
+        const { dataVersion, wrongParts } = reader;
+        if (wrongParts.length > 0 || dataVersion > DATA_VERSION) {
+          queue.failures.push({ ...shard, isOurs: false, message: describeData(reader) });
+          continue;
+        }
+        const stats = queueStats(await reader.readStats());
         const verify = controller.signal.aborted
           ? undefined
-          : await audit(store, false, controller.signal);
+          : await audit(reader.audit, false, controller.signal);
         queue.shards.push({ ...shard, stats, verify });
       } catch (error) {
         if (!(error instanceof HoldfastError)) {
           throw error;
         }
-        queue.failures.push({ ...shard, code: error.code, message: error.message });
+        queue.failures.push({ ...shard, isOurs: true, message: error.message });
       }
     }
     return [...queues].map(([name, { shards, failures }]) => ({ name, shards, failures }));
   } finally {
     timer.cancel();
   }
+}
+
+function describeData({ dataVersion, wrongParts }: QueueReader): string {
+  return wrongParts.length > 0
+    ? `keys of this queue hold other types than holdfast's (${wrongParts.join(", ")})`
+    : `the data has version ${dataVersion}, but this release knows versions up to ${DATA_VERSION}`;
 }
 
 function compareTags(a: string, b: string): number {

@@ -1,7 +1,8 @@
 /** The command line of `holdfast doctor`. */
 import { parseArgs } from "node:util";
-import { checkDuration } from "../../core/model/checks.ts";
 import { resolveQueueOptions } from "../../core/model/queue-options.ts";
+
+const MAX_VERIFY_SECONDS = 86_400;
 
 export interface DoctorOptions {
   /** With its credentials: never to be printed. */
@@ -51,9 +52,11 @@ export function readDoctorOptions(
   }
   const prefix = values.prefix ?? "holdfast";
   const verifySeconds = Number(values["verify-seconds"] ?? 10);
+  if (!(verifySeconds >= 0 && verifySeconds <= MAX_VERIFY_SECONDS)) {
+    throw new UsageError(`--verify-seconds must be a number from 0 to ${MAX_VERIFY_SECONDS}`);
+  }
   try {
     resolveQueueOptions(values.queue ?? "any", { connection: url, prefix });
-    checkDuration("verify-seconds in milliseconds", verifySeconds * 1_000);
   } catch (error) {
     throw usageError(error);
   }

@@ -9,11 +9,12 @@ const LISTED_BREACHES = 3;
 
 export function checkQueue(queue: QueueFacts): Finding[] {
   const { shards, failures } = queue;
-  const failed = failures.map(({ shard, code, message }) => {
+  const failed = failures.map(({ shard, isOurs, message }) => {
     const where = shard === undefined ? "" : `shard ${shard}: `;
-    return code === "INCOMPATIBLE_DATA"
-      ? danger("data", `${where}${message}`, "until then no process can work on this queue")
-      : unknown("data", `${where}could not be looked at: ${message}`);
+    const remedy = "upgrade holdfast here, or choose another queue name or prefix";
+    return isOurs
+      ? unknown("data", `${where}could not be looked at: ${message}`)
+      : danger("data", `${where}${message}`, remedy);
   });
   if (shards.length === 0) {
     return failed;

@@ -23,13 +23,13 @@ import {
   emptyCounts,
   type VerifyReport,
 } from "../model/verify-report.ts";
-import type { JobStore } from "../store/job-store.ts";
+import type { AuditStore } from "../store/audit-store.ts";
 import type { VerifyPage } from "../store/messages.ts";
 
 /** After `processing`, in this order. */
 const PARTS = ["jobs", "delayed", "dead", "attempts", "errors"] as const;
 
-export type AuditedStore = Pick<JobStore, "connectionEpoch" | "verifyPage" | "mend" | "mendQueue">;
+export type AuditedStore = Pick<AuditStore, keyof AuditStore>;
 
 /** @param signal ends the audit early: it answers what it has found by then */
 export function audit(

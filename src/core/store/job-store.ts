@@ -1,10 +1,11 @@
 /** One method per script: what it is called with, and what its reply means. */
 import * as scripts from "../../scripts/generated.ts";
+import { IncompatibleDataError } from "../model/errors.ts";
 import * as limits from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
+import { AuditStore } from "./audit-store.ts";
 import type { RedisArgument } from "./client.ts";
 import type { Connection } from "./connection.ts";
-import { checkData } from "./data-check.ts";
 import { queueKeys, wakeChannelPrefix } from "./keys.ts";
 import type {
   ClaimReply,
@@ -14,10 +15,8 @@ import type {
   NewJob,
   PeekedJob,
   SettleResult,
-  Suspect,
-  VerifyPage,
 } from "./messages.ts";
-import { flatReply, latin1, readItems, type Reply, text } from "./replies.ts";
+import { flatReply, readItems, type Reply, text } from "./replies.ts";
 import { ScriptRunner } from "./script-runner.ts";
 
 const RESULTS: Readonly<Record<number, SettleResult>> = { 1: "done", 0: "stale", [-1]: "gone" };
@@ -241,50 +240,27 @@ export class JobStore {
     }));
   }
 
-  async verifyPage(part: string, cursor: string, pageSize: number): Promise<VerifyPage> {
+  /** What an audit works on, once the data is known to be holdfast's. */
+  async openAudit(): Promise<AuditStore> {
     await this.open();
-    const args = { part, cursor, pageSize };
-    const options = { asBuffers: true };
-    const reply = flatReply("verify", await this.#runner.run(scripts.verify, args, options), 4, 2);
-    return {
-      cursor: text(reply[0]),
-      entries: Number(reply[1]),
-      bytes: Number(reply[2]),
-      token: text(reply[3]),
-      findings: readItems(reply, 4, 2, (at) => ({
-        kind: text(reply[at]),
-        name: latin1(reply[at + 1]),
-      })),
-    };
-  }
-
-  /**
-   * Per suspect: "sound", or the breach that was found, and mended if asked for; and where it was found.
-   *
-   * @param scanToken the token counter before the scan that found the leases; empty if there was none
-   */
-  async mend(
-    suspects: readonly Suspect[],
-    mends: boolean,
-    scanToken: string,
-  ): Promise<{ kind: string; where: string }[]> {
-    await this.open();
-    const args = { mends: mends ? 1 : 0, maxLeases: limits.MEND_MAX_LEASES, scanToken };
-    const list = suspects.flatMap(({ id, tokens }) => [Buffer.from(id, "latin1"), tokens]);
-    const reply = flatReply("mend", await this.#runner.run(scripts.mend, args, { list }), 0, 2);
-    return readItems(reply, 0, 2, (at) => ({ kind: text(reply[at]), where: text(reply[at + 1]) }));
-  }
-
-  /** What is wrong with the queue beside its jobs, in words, and mended if asked for. */
-  async mendQueue(mends: boolean): Promise<string[]> {
-    await this.open();
-    const args = { mends: mends ? 1 : 0 };
-    return flatReply("mend-queue", await this.#runner.run(scripts.mendQueue, args), 0).map(text);
+    return new AuditStore(this.#connection, this.#runner);
   }
 
   async #check(): Promise<void> {
     await this.#connection.ensureSafe();
-    checkData(await this.#runner.run(scripts.open, {}));
+    const [version, ...wrongParts] = flatReply("open", await this.#runner.run(scripts.open, {}), 1);
+    if (wrongParts.length > 0) {
+      throw new IncompatibleDataError(
+        `keys of this queue hold other types than holdfast's (${wrongParts.map(text).join(", ")}): ` +
+          "choose another queue name or prefix, or delete these keys",
+      );
+    }
+    if (Number(version) > limits.DATA_VERSION) {
+      throw new IncompatibleDataError(
+        `this queue's data has version ${text(version)}, but this release of holdfast knows ` +
+          `versions up to ${limits.DATA_VERSION}: upgrade holdfast in this process`,
+      );
+    }
   }
 }
 
