@@ -38,7 +38,7 @@ export function diagnosisText(diagnosis: Diagnosis, hasColours: boolean): string
 function findingText({ check, severity, message, remedy }: Finding, hasColours: boolean): string {
   const { label, colour } = LABELS[severity];
   const padded = label.padEnd(8);
-  const head = `  ${hasColours ? styleText(colour, padded) : padded} ${check.padEnd(13)} `;
+  const head = `  ${hasColours ? styleText(colour, padded, { validateStream: false }) : padded} ${check.padEnd(13)} `;
   const text = message.replaceAll("\n", `\n${INDENT}`);
   return remedy === undefined ? `${head}${text}` : `${head}${text}\n${INDENT}-> ${remedy}`;
 }
