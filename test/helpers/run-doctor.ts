@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
+import { text as readText } from "node:stream/consumers";
 import { doctor } from "../../src/cli/doctor/doctor.ts";
 import type { Diagnosis } from "../../src/cli/doctor/diagnosis.ts";
 
@@ -25,10 +25,25 @@ export async function runHoldfast(
   });
   const [[code], out, err] = await Promise.all([
     once(child, "close") as Promise<[number]>,
-    text(child.stdout),
-    text(child.stderr),
+    readText(child.stdout),
+    readText(child.stderr),
   ]);
   return { code, out, err };
+}
+
+/** The same within this process, which starts sooner. */
+export async function runDoctor(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Run> {
+  const written = { out: "", err: "" };
+  const code = await doctor(args, {
+    env,
+    hasColours: false,
+    out: (text) => (written.out += text),
+    err: (text) => (written.err += text),
+  });
+  return { code, ...written };
 }
 
 /** The JSON document on a server, and the exit code. */
@@ -36,17 +51,11 @@ export async function diagnosisOf(
   url: string,
   ...args: readonly string[]
 ): Promise<{ code: number; diagnosis: Diagnosis }> {
-  const written = { out: "", err: "" };
-  const code = await doctor(["--url", url, "--json", ...args], {
-    env: {},
-    hasColours: false,
-    out: (line) => (written.out += line),
-    err: (line) => (written.err += line),
-  });
-  if (written.err !== "") {
-    throw new Error(written.err);
+  const { code, out, err } = await runDoctor(["--url", url, "--json", ...args]);
+  if (err !== "") {
+    throw new Error(err);
   }
-  return { code, diagnosis: JSON.parse(written.out) as Diagnosis };
+  return { code, diagnosis: JSON.parse(out) as Diagnosis };
 }
 
 /** All findings of some severity, as "check: message". */

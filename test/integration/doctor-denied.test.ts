@@ -2,11 +2,13 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import type { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { Queue } from "../../src/index.ts";
 import { type RedisServer, startServer } from "../../tools/redis/start-server.ts";
 import { rawRedis } from "../helpers/redis.ts";
-import { diagnosisOf, findingsOf, runHoldfast } from "../helpers/run-doctor.ts";
+import { diagnosisOf, findingsOf, runDoctor, runHoldfast } from "../helpers/run-doctor.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // programs start slowly on a busy machine
 
 const password = "s3cret/p@ss%";
 
@@ -82,7 +84,7 @@ test("renamed commands are hidden ones", async () => {
 
 describe("no diagnosis", () => {
   async function expectNone(url: string, message: RegExp): Promise<void> {
-    const { code, out, err } = await runHoldfast(["doctor", "--url", url]);
+    const { code, out, err } = await runDoctor(["--url", url]);
     expect(out).toBe("");
     expect(err).toMatch(message);
     expect(err).not.toContain(password);
@@ -130,7 +132,7 @@ describe("no diagnosis", () => {
   });
 
   test("is told as JSON as well", async () => {
-    const { code, out } = await runHoldfast(["doctor", "--url", "redis://127.0.0.1:1", "--json"]);
+    const { code, out } = await runDoctor(["--url", "redis://127.0.0.1:1", "--json"]);
     expect(code).toBe(2);
     expect(JSON.parse(out)).toEqual({
       format: 1,
@@ -142,37 +144,63 @@ describe("no diagnosis", () => {
 
 describe("the command line", () => {
   test.each<[string[], RegExp]>([
-    [["doctor", "--nope"], /Unknown option '--nope'/],
-    [["doctor", "--url"], /argument missing/],
-    [["doctor", "--url", `http://:${password}@x`], /--url must start with redis:\/\//],
-    [["doctor", `redis://:${password}@x`], /give the URL as --url/],
-    [["doctor", "--queue", "a{b"], /without \{ and \}/],
-    [["doctor", "--prefix", "{"], /without \{ and \}/],
-    [["doctor", "--verify-seconds", "soon"], /verify-seconds/],
-    [["nonsense"], /Usage: holdfast <command>/],
-    [[], /Usage: holdfast <command>/],
+    [["--nope"], /Unknown option '--nope'/],
+    [["--url"], /argument missing/],
+    [["--url", `http://:${password}@x`], /--url must start with redis:\/\//],
+    [[`redis://:${password}@x`], /give the URL as --url/],
+    [[`--json=redis://:${password}@x`], /does not take an argument/],
+    [["--queue", "a{b"], /without \{ and \}/],
+    [["--prefix", "{"], /without \{ and \}/],
+    [["--verify-seconds", "soon"], /--verify-seconds must be a number/],
   ])("%j is wrong usage", async (args, message) => {
-    const { code, out, err } = await runHoldfast(args);
+    const { code, out, err } = await runDoctor(args);
     expect(out).toBe("");
     expect(err).toMatch(message);
     expect(err).not.toContain(password);
     expect(code).toBe(2);
   });
 
-  test.each([[["--help"]], [["doctor", "--help"]], [["doctor", "-h"]]])(
-    "%j helps",
-    async (args) => {
-      const { code, out, err } = await runHoldfast(args);
-      expect(out).toMatch(/^Usage: holdfast /);
-      expect(err).toBe("");
-      expect(code).toBe(0);
-    },
-  );
+  test("helps", async () => {
+    const { code, out, err } = await runDoctor(["--help"]);
+    expect(out).toMatch(/^Usage: holdfast doctor /);
+    expect(err).toBe("");
+    expect(code).toBe(0);
+  });
 
   test("takes REDIS_URL where there is no --url", async () => {
-    const { out } = await runHoldfast(["doctor"], { REDIS_URL: server.url });
+    const { out } = await runDoctor([], { REDIS_URL: server.url });
     expect(out).toContain(`Server ${server.host}:${server.port}`);
-    const wrong = await runHoldfast(["doctor"], { REDIS_URL: "localhost" });
+    const wrong = await runDoctor([], { REDIS_URL: "localhost" });
     expect(wrong.err).toContain("REDIS_URL must start with");
+  });
+});
+
+describe("the program", () => {
+  test("exits with 0, 1 and 2, and keeps what it says apart", async () => {
+    const durable = await startServer({ args: ["--appendonly", "yes"] });
+    onTestFinished(() => durable.stop());
+    const fine = await runHoldfast(["doctor", "--url", durable.url]);
+    expect(fine).toMatchObject({ code: 0, err: "" });
+    expect(fine.out).toContain("No danger found");
+
+    await rawRedis(durable.url).config("SET", "maxmemory-policy", "allkeys-lru");
+    const dangerous = await runHoldfast(["doctor", "--url", durable.url]);
+    expect(dangerous).toMatchObject({ code: 1, err: "" });
+    expect(dangerous.out).toContain("DANGER: 1 found");
+    expect(dangerous.out).not.toContain("\u001b[");
+
+    const unreachable = await runHoldfast(["doctor", "--url", "redis://:pass@127.0.0.1:1"]);
+    expect(unreachable).toMatchObject({ code: 2, out: "" });
+    expect(unreachable.err).toContain("ECONNREFUSED");
+  });
+
+  test.each([
+    [["--help"], 0],
+    [["nonsense"], 2],
+    [[], 2],
+  ])("%j says how it is used", async (args, code) => {
+    const run = await runHoldfast(args);
+    expect(run.code).toBe(code);
+    expect(code === 0 ? run.out : run.err).toMatch(/^Usage: holdfast <command>/);
   });
 });

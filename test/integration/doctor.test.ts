@@ -1,5 +1,5 @@
 /** The doctor on real servers: what it says of each, and how it exits. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Redis } from "ioredis";
 import { Queue } from "../../src/index.ts";
 import { queueKeys } from "../../src/core/store/keys.ts";
@@ -7,9 +7,10 @@ import { type RedisServer, startServer } from "../../tools/redis/start-server.ts
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { startOldServer } from "../helpers/old-server.ts";
 import { rawRedis, uniqueName } from "../helpers/redis.ts";
-import { diagnosisOf, findingsOf, runHoldfast } from "../helpers/run-doctor.ts";
+import { diagnosisOf, findingsOf, runDoctor } from "../helpers/run-doctor.ts";
 
 failOnLeaks();
+vi.setConfig({ testTimeout: 60_000 }); // each starts a server, on a machine that may be busy
 
 async function serverWith(...args: string[]): Promise<{ server: RedisServer; redis: Redis }> {
   const server = await startServer({ args });
@@ -21,7 +22,7 @@ describe("a server", () => {
   test("that keeps its jobs has no danger", async () => {
     const durable = ["--appendonly", "yes", "--appendfsync", "always"];
     const { server } = await serverWith(...durable, "--maxmemory", "100mb");
-    const { code, out, err } = await runHoldfast(["doctor", "--url", server.url]);
+    const { code, out, err } = await runDoctor(["--url", server.url]);
     expect(code).toBe(0);
     expect(err).toBe("");
     expect(out).toContain("appendfsync always: a confirmed job is on disk");
