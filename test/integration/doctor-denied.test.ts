@@ -68,6 +68,16 @@ describe("a user who may not", () => {
   });
 });
 
+test("the password is not printed even where the server repeats it", async () => {
+  const queue = new Queue(password, { connection: server.url, prefix: "secret" });
+  await queue.enqueue(1);
+  await queue.close();
+  const url = await urlWithout("debug");
+  const { out } = await runDoctor(["--url", url, "--prefix", "secret"]);
+  expect(out).toContain("Queue ***: 0 delayed, 1 due");
+  expect(out).not.toContain(password);
+});
+
 test("renamed commands are hidden ones", async () => {
   const renamed = ["CONFIG", "SCAN", "TIME"].flatMap((name) => ["--rename-command", name, ""]);
   const other = await startServer({ args: renamed });
@@ -128,7 +138,8 @@ describe("no diagnosis", () => {
       for (const socket of sockets) socket.destroy();
       other.close();
     });
-    await expectNone(`redis://127.0.0.1:${(other.address() as AddressInfo).port}`, message);
+    const { port } = other.address() as AddressInfo;
+    await expectNone(`redis://:${encodeURIComponent(password)}@127.0.0.1:${port}`, message);
   });
 
   test("is told as JSON as well", async () => {
