@@ -9,6 +9,7 @@ import { pickUp } from "./scenarios/pick-up.ts";
 import { processJobs } from "./scenarios/process.ts";
 import { recovery } from "./scenarios/recovery.ts";
 import { scriptCost } from "./scenarios/script-cost.ts";
+import { verify } from "./scenarios/verify.ts";
 import { BenchQueue } from "./support/bench-queue.ts";
 import { BenchServer } from "./support/bench-server.ts";
 import { ensureBuilt } from "./support/build.ts";
@@ -29,6 +30,7 @@ const scenarios: readonly Scenario[] = [
   enqueue,
   lifeCycle,
   scriptCost,
+  verify,
 ];
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);

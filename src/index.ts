@@ -1,7 +1,6 @@
 /** The public surface of holdfast. */
 export { DeadLetters } from "./core/dead-letters.ts";
 export type { DeadListOptions, DeadPage, DeadSelection } from "./core/dead-letters.ts";
-export type { Breach, BreachKind, VerifyReport } from "./core/engine/auditor.ts";
 export type { Delivery, NackOptions } from "./core/engine/manual-delivery.ts";
 export { exponential, fixed } from "./core/model/backoff.ts";
 export type { Backoff, ExponentialOptions } from "./core/model/backoff.ts";
@@ -32,6 +31,8 @@ export type { Confirmations, HoldfastErrorCode } from "./core/model/errors.ts";
 export type { Handler, HandlerContext, Job, JobSnapshot, JobState } from "./core/model/job.ts";
 export type { Connection, QueueOptions } from "./core/model/queue-options.ts";
 export { DeadLetter, RetryLater } from "./core/model/signals.ts";
+export { formatVerifyReport } from "./core/model/verify-report.ts";
+export type { Breach, BreachKind, VerifyReport } from "./core/model/verify-report.ts";
 export type { ClaimOptions, WorkerOptions } from "./core/model/worker-options.ts";
 export { Queue } from "./core/queue.ts";
 export type { EnqueueResult, NewJobItem, QueueStats } from "./core/queue-results.ts";

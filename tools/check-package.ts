@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), "holdfast-package-"));
 try {
   const [packed] = JSON.parse(run("npm", "pack", "--json", "--pack-destination", folder)) as {
     filename: string;
-    files: { path: string }[];
+    files: { path: string; mode: number }[];
   }[];
   if (!packed) {
     throw new Error("npm pack made no tarball");
@@ -21,6 +21,10 @@ try {
   const unwanted = packed.files.filter(({ path }) => /\.(test|lua|tsbuildinfo)/.test(path));
   if (unwanted.length > 0) {
     throw new Error(`not meant for users: ${unwanted.map(({ path }) => path).join(", ")}`);
+  }
+  const program = packed.files.find(({ path }) => path === "dist/cli/holdfast.js");
+  if (program === undefined || (program.mode & 0o111) === 0) {
+    throw new Error("the program holdfast is not in the package, or cannot be executed");
   }
   console.log(run("npx", "publint", "run", tarball, "--strict"));
   console.log(run("npx", "attw", tarball, "--profile", "esm-only"));

@@ -1,18 +1,11 @@
 import * as scripts from "../../src/scripts/generated.ts";
-import { cpuMicroseconds } from "../support/bench-server.ts";
-import type { BenchServer } from "../support/bench-server.ts";
+import { timeCall, type TimedSample } from "../support/call-timer.ts";
 import type { Figure, Scenario, ScenarioContext } from "../support/scenario.ts";
 import { type ScriptCase, scriptCases } from "../support/script-cases.ts";
 import { ScriptWorld } from "../support/script-world.ts";
 
 const callsPerRepeat = 20;
 const limitMs = 5;
-
-interface TimedSample {
-  readonly elapsedMs: number;
-  /** With the cost of reading it, so a little too high. */
-  readonly cpuMs: number;
-}
 
 export const scriptCost: Scenario = {
   name: "script-cost",
@@ -40,34 +33,20 @@ async function timeAll(context: ScenarioContext, world: ScriptWorld): Promise<Fi
       const { script, load } = scriptCase;
       context.progress(`repeat ${round} of ${context.repeats}, ${script}, ${load}`);
       // The first call of all may have to load the script.
-      await timeCall(scriptCase, world);
+      await timeCase(scriptCase, world);
       for (let call = 1; call <= callsPerRepeat; call += 1) {
-        timed.push(await timeCall(scriptCase, world));
+        timed.push(await timeCase(scriptCase, world));
       }
     }
   }
   return [...samples].map(([scriptCase, timed]) => figureOf(scriptCase, timed));
 }
 
-/** The server's own measure, from the statistics of EVALSHA: no setting of the server is touched. */
-async function timeCall(scriptCase: ScriptCase, world: ScriptWorld): Promise<TimedSample> {
+async function timeCase(scriptCase: ScriptCase, world: ScriptWorld): Promise<TimedSample> {
   const { call, restore } = await scriptCase.prepare(world);
-  const before = await readCounters(world.server);
-  await call();
-  const after = await readCounters(world.server);
+  const { sample } = await timeCall(world.server, call);
   await restore?.();
-  return {
-    elapsedMs: (after.microseconds - before.microseconds) / 1_000,
-    cpuMs: (after.cpuMicroseconds - before.cpuMicroseconds) / 1_000,
-  };
-}
-
-async function readCounters(
-  server: BenchServer,
-): Promise<{ microseconds: number; cpuMicroseconds: number }> {
-  const info = await server.info("cpu", "commandstats");
-  const microseconds = Number(/usec=(\d+)/.exec(info.get("cmdstat_evalsha") ?? "")?.[1] ?? 0);
-  return { microseconds, cpuMicroseconds: cpuMicroseconds(info) };
+  return sample;
 }
 
 /**

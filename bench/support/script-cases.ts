@@ -119,8 +119,8 @@ export const scriptCases: readonly ScriptCase[] = [
   {
     script: "mend",
     load: `${adminIds} sound ids, ${limits.MEND_MAX_LEASES.toLocaleString("en-US")} leases`,
-    prepare: async ({ store, delayedIds }) => ({
-      call: () => store.mend(delayedIds.slice(0, adminIds), true),
+    prepare: async ({ audit, delayedIds }) => ({
+      call: () => audit.mend(suspects(delayedIds.slice(0, adminIds)), true, ""),
     }),
   },
   {
@@ -128,6 +128,9 @@ export const scriptCases: readonly ScriptCase[] = [
     load: `${adminIds} doubles, ${limits.MEND_MAX_LEASES.toLocaleString("en-US")} leases`,
     prepare: prepareDoubles,
   },
+  smallCase("mend-queue", "all keys", async ({ audit }) => ({
+    call: () => audit.mendQueue(true),
+  })),
   smallCase("cancel", "one id", async (world) => {
     const [id = ""] = await world.enqueue(world.newJobs(1, later));
     return { call: () => world.store.cancel(id) };
@@ -217,9 +220,9 @@ function verifyCase(part: string): ScriptCase {
   return {
     script: "verify",
     load: `a page of ${part}`,
-    prepare: async ({ store }) => ({
+    prepare: async ({ audit }) => ({
       call: async () => {
-        ({ cursor } = await store.verifyPage(part, cursor, limits.VERIFY_PAGE_ENTRIES));
+        ({ cursor } = await audit.verifyPage(part, cursor, limits.VERIFY_PAGE_ENTRIES));
       },
     }),
   };
@@ -233,11 +236,15 @@ async function prepareDoubles(world: ScriptWorld): Promise<TimedCall> {
   await world.server.client.zadd(world.keys.processing, ...entries);
   return {
     call: async () => {
-      const kinds = await world.store.mend(ids, true);
-      if (kinds.some((kind) => kind !== "double")) {
-        throw new Error(`mend found ${kinds.join(", ")} where all were doubles`);
+      const verdicts = await world.audit.mend(suspects(ids), true, "");
+      if (verdicts.some(({ kind }) => kind !== "double")) {
+        throw new Error("mend found something else where all were doubles");
       }
     },
     restore: () => world.store.ack(ids.map((id) => ({ id, token }))),
   };
+}
+
+function suspects(ids: readonly string[]) {
+  return ids.map((id) => ({ id, tokens: "" }));
 }

@@ -1,10 +1,12 @@
 /** A large queue on which single script calls are timed, and what their preparations share. */
 import { resolveQueueOptions } from "../../src/core/model/queue-options.ts";
 import * as limits from "../../src/core/model/limits.ts";
+import { AuditStore } from "../../src/core/store/audit-store.ts";
 import { Connection } from "../../src/core/store/connection.ts";
 import { JobStore } from "../../src/core/store/job-store.ts";
 import { ShardLayout } from "../../src/core/store/shard-layout.ts";
 import { queueKeys } from "../../src/core/store/keys.ts";
+import { ScriptRunner } from "../../src/core/store/script-runner.ts";
 import type { LeaseKey, NewJob } from "../../src/core/store/messages.ts";
 import type { BenchQueue } from "./bench-queue.ts";
 import type { BenchServer } from "./bench-server.ts";
@@ -20,6 +22,7 @@ const workerId = "bench-worker";
 
 export class ScriptWorld {
   readonly store: JobStore;
+  readonly audit: AuditStore;
   readonly keys;
   readonly server: BenchServer;
   /** Some of the jobs that are delayed for long. */
@@ -38,6 +41,7 @@ export class ScriptWorld {
     this.#connection = new Connection(this.#options);
     this.store = this.freshStore();
     this.keys = queueKeys(queue.prefix, queue.name);
+    this.audit = new AuditStore(this.#connection, new ScriptRunner(this.#connection, this.keys));
   }
 
   /** A store that has not checked the queue yet. */

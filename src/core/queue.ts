@@ -1,8 +1,9 @@
 /** A queue: produce, look up, administer. */
 import { withCreationContext } from "../telemetry/spans.ts";
 import { DeadLetters } from "./dead-letters.ts";
-import { audit, mergeReports, type VerifyReport } from "./engine/auditor.ts";
+import { audit } from "./engine/auditor.ts";
 import type { Delivery } from "./engine/manual-delivery.ts";
+import { enqueueInSlices } from "./engine/enqueue-many.ts";
 import { QueueCore } from "./engine/queue-core.ts";
 import type { Shard } from "./engine/shard.ts";
 import { readSnapshots } from "./engine/snapshots.ts";
@@ -16,16 +17,10 @@ import {
   resolveNewDue,
 } from "./model/enqueue-options.ts";
 import { encodeEnvelope } from "./model/envelope.ts";
-import {
-  DurabilityError,
-  EnqueueUnconfirmedError,
-  InvalidOptionError,
-  OverloadedError,
-  QueueFullError,
-} from "./model/errors.ts";
+import { InvalidOptionError } from "./model/errors.ts";
 import type { JobSnapshot } from "./model/job.ts";
-import { ENQUEUE_MANY_SLICE, ENQUEUE_MANY_SLICE_BYTES } from "./model/limits.ts";
 import { type QueueOptions, resolveQueueOptions } from "./model/queue-options.ts";
+import { mergeReports, type VerifyReport } from "./model/verify-report.ts";
 import { type ClaimOptions, resolveClaimOptions } from "./model/worker-options.ts";
 import {
   type EnqueueResult,
@@ -35,7 +30,7 @@ import {
   type QueueStats,
   queueStats,
 } from "./queue-results.ts";
-import type { EnqueueReply, NewJob } from "./store/messages.ts";
+import type { NewJob } from "./store/messages.ts";
 
 /** A queue whose handlers get `Output`, whatever its producers enqueue. */
 export type QueueOf<Output> = Pick<Queue<never, Output>, "name" | "claim">;
@@ -167,17 +162,25 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
 
   /**
    * Audits that every job is in exactly one place, beside running workers, in bounded steps.
+   * `formatVerifyReport` turns the report into text.
    *
    * @param options `repair`: whether to mend breaches. No payload is ever removed: a job in no place
    *   becomes due, a job in several keeps the strongest, entries without a job go. Default false.
+   *   `signal`: ends the audit early; the report then has `isComplete: false`.
    */
-  async verify(options: { readonly repair?: boolean } = {}): Promise<VerifyReport> {
-    checkOptionNames("options", options, ["repair"]);
-    const repairs = checkBoolean("repair", options.repair ?? false);
+  async verify(
+    options: { readonly repair?: boolean; readonly signal?: AbortSignal } = {},
+  ): Promise<VerifyReport> {
+    checkOptionNames("options", options, ["repair", "signal"]);
+    const { repair = false, signal } = options;
+    checkBoolean("repair", repair);
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new InvalidOptionError("signal", signal, "an AbortSignal");
+    }
     this.#core.ensureOpen();
     const reports: VerifyReport[] = [];
     for (const { store } of this.#core.shards) {
-      reports.push(await audit(store, repairs));
+      reports.push(await audit(await store.openAudit(), repair, signal));
     }
     return mergeReports(reports);
   }
@@ -223,28 +226,8 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     const jobs = await Promise.all(
       items.map(({ data, ...options }) => this.#newJob(data, options)),
     );
-    const results: EnqueueResult[] = [];
-    while (results.length < jobs.length) {
-      const slice = takeSlice(jobs, results.length);
-      const replies = await Promise.allSettled(
-        slice.map((job) => this.#core.shardOf(job.id).enqueue(job)),
-      );
-      const failed = replies.find((reply) => reply.status === "rejected");
-      if (failed) {
-        const unstored = slice.filter((_, index) => replies[index]?.status === "rejected");
-        const rest = jobs.slice(results.length + slice.length);
-        throw errorOfMany(
-          failed.reason,
-          [...unstored, ...rest].map(({ id }) => id),
-        );
-      }
-      for (const [index, reply] of replies.entries()) {
-        results.push(
-          enqueueResult(slice[index]!.id, (reply as PromiseFulfilledResult<EnqueueReply>).value),
-        );
-      }
-    }
-    return results;
+    const replies = await enqueueInSlices(jobs, (job) => this.#core.shardOf(job.id).enqueue(job));
+    return replies.map((reply, index) => enqueueResult(jobs[index]!.id, reply));
   }
 
   async #newJob(data: Input, options: EnqueueOptions): Promise<NewJob> {
@@ -270,35 +253,4 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
   #forEachShard<T>(call: (shard: Shard) => Promise<T>): Promise<T[]> {
     return Promise.all(this.#core.shards.map(call));
   }
-}
-
-/** The error of one job, as that of all jobs that are not known to be stored, or not confirmed. */
-function errorOfMany(error: unknown, ids: readonly string[]): unknown {
-  if (error instanceof QueueFullError) {
-    return new QueueFullError(error.message, { cause: error, ids });
-  }
-  if (error instanceof OverloadedError) {
-    return new OverloadedError(error.message, { cause: error, ids });
-  }
-  if (error instanceof DurabilityError) {
-    return new DurabilityError(ids, error, { cause: error });
-  }
-  return error instanceof EnqueueUnconfirmedError
-    ? new EnqueueUnconfirmedError(ids, error.timeoutMs, { cause: error.cause })
-    : error;
-}
-
-/** As many jobs as may wait in memory at a time, at least one. */
-function takeSlice(jobs: readonly NewJob[], first: number): readonly NewJob[] {
-  let bytes = 0;
-  let end = first;
-  while (
-    end < jobs.length &&
-    end - first < ENQUEUE_MANY_SLICE &&
-    bytes < ENQUEUE_MANY_SLICE_BYTES
-  ) {
-    bytes += jobs[end]!.envelope.length;
-    end += 1;
-  }
-  return jobs.slice(first, end);
 }

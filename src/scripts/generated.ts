@@ -802,12 +802,82 @@ end
 return reply`,
 } as const satisfies ScriptDefinition;
 
+export const mendQueue = {
+  name: "mend-queue",
+  sha1: "9115d8af5a6ed20ed03b3fb04fda018a340ba67d",
+  keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "claims", "waiting", "meta"],
+  args: ["mends"],
+  listFields: [],
+  source: `-- holdfast: mend-queue
+-- Whether a stored value is a count that scripts can add to: digits alone, within 2^53.
+local function is_count(value)
+  return string.find(value, "^%d+$") ~= nil and tonumber(value) <= 9007199254740992
+end
+-- mend-queue: looks at what the queue keeps besides its jobs, and puts it right if asked to. No key may
+-- have a time to live. The running totals and the token counter in \`meta\` must be whole numbers, and
+-- enqueued = completed + cancelled + purged + stored jobs: where that is not so, enqueued follows.
+--
+-- Reply: one text for each thing that is wrong. A repeat finds what it mended right.
+-- uses: count
+local delayed_key = KEYS[1]
+local processing_key = KEYS[2]
+local dead_key = KEYS[3]
+local jobs_key = KEYS[4]
+local attempts_key = KEYS[5]
+local errors_key = KEYS[6]
+local claims_key = KEYS[7]
+local waiting_key = KEYS[8]
+local meta_key = KEYS[9]
+local mends = ARGV[1] == "1"
+
+local wrong, spoilt, mortal, totals = {}, {}, {}, {}
+local fields = { "token", "enqueued", "completed", "cancelled", "purged", "retried", "expired", "buried", "redriven" }
+for index, value in ipairs(redis.call("HMGET", meta_key, unpack(fields))) do
+  local field = fields[index]
+  totals[field] = value and is_count(value) and tonumber(value) or 0
+  if value and not is_count(value) then
+    spoilt[#spoilt + 1] = field
+    wrong[#wrong + 1] = field .. " in meta is no whole number"
+  end
+end
+local counted = totals.completed + totals.cancelled + totals.purged + redis.call("HLEN", jobs_key)
+if totals.enqueued ~= counted then
+  wrong[#wrong + 1] = string.format(
+    "enqueued is %.0f, but completed, cancelled, purged and stored jobs are %.0f", totals.enqueued, counted
+  )
+end
+local function check_life(part, key)
+  if redis.call("PTTL", key) >= 0 then
+    mortal[#mortal + 1] = key
+    wrong[#wrong + 1] = part .. " has a time to live"
+  end
+end
+check_life("delayed", delayed_key)
+check_life("processing", processing_key)
+check_life("dead", dead_key)
+check_life("jobs", jobs_key)
+check_life("attempts", attempts_key)
+check_life("errors", errors_key)
+check_life("claims", claims_key)
+check_life("waiting", waiting_key)
+check_life("meta", meta_key)
+
+if mends and #wrong > 0 then
+  redis.call("HDEL", meta_key, "enqueued", unpack(spoilt))
+  redis.call("HSET", meta_key, "enqueued", counted)
+  for _, key in ipairs(mortal) do
+    redis.call("PERSIST", key)
+  end
+end
+return wrong`,
+} as const satisfies ScriptDefinition;
+
 export const mend = {
   name: "mend",
-  sha1: "58c0d8415dadc4d3e915a9cbded5684586487af5",
-  keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors"],
-  args: ["mends", "maxLeases"],
-  listFields: ["id"],
+  sha1: "a814699db6a065b9f115049620570f51ed516e56",
+  keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "meta"],
+  args: ["mends", "maxLeases", "scanToken"],
+  listFields: ["id", "tokens"],
   source: `-- holdfast: mend
 -- Redis's clock in whole milliseconds. Called once a script: on Redis 7.0 TIME moves while a script runs.
 -- Returns the microseconds as well.
@@ -838,86 +908,137 @@ local function held_leases(processing_key, list, first, stride)
   end
   return leases
 end
+-- Whether a stored value is a count that scripts can add to: digits alone, within 2^53.
+local function is_count(value)
+  return string.find(value, "^%d+$") ~= nil and tonumber(value) <= 9007199254740992
+end
 -- mend: looks at ids as a whole, and mends what breaches the invariant if asked to. Nothing that has an
 -- envelope is removed: an orphan becomes due now; of several places the strongest stays (the lease
 -- with the highest token, then \`delayed\`, then \`dead\`).
 --
--- Reply, one string an id: "sound", "orphan" (a job in no place), "double" (a job in several),
---   "dangling" (a place, a count or an error without a job), "unknown" (more leases than max_leases, so
---   that they cannot be searched in one step). A repeat finds what it mended sound.
--- uses: time, lease
+-- A job in no place is an orphan only if no lease of it can have been missed: another holder beside one
+-- that runs would be worse than a late job. Either the token counter is still the one from before the
+-- caller's scan of \`processing\`, so that nothing was claimed since and every lease was seen; or
+-- \`processing\` is small enough to be searched here.
+--
+-- Reply, two strings an id: kind, and where it was found, by commas.
+--   "sound"; "orphan" (a job in no place), "double" (a job in several), "dangling" (an entry without a
+--   job), "malformed" (a lease without a token, a count that is none), "unknown" (in no place, but a
+--   lease may have been missed). A repeat finds what it mended sound.
+-- uses: time, lease, count
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local dead_key = KEYS[3]
 local jobs_key = KEYS[4]
 local attempts_key = KEYS[5]
 local errors_key = KEYS[6]
+local meta_key = KEYS[7]
 local mends = ARGV[1] == "1"
 local max_leases = tonumber(ARGV[2])
-local list, list_from = ARGV, 3 -- each: id
+local scan_token = ARGV[3] -- the token counter before the caller's scan of \`processing\`; empty for no scan
+local list, list_from = ARGV, 4 -- each: id, tokens (of its leases that the scan saw, by commas)
 
 local now = now_ms()
-local leases_of, searchable = {}, redis.call("ZCARD", processing_key) <= max_leases
-if searchable then
+local sees_all = (redis.call("HGET", meta_key, "token") or "none") == scan_token
+local lease_count = redis.call("ZCARD", processing_key)
+redis.call("HLEN", errors_key) -- checks the type: nothing may fail after the first write
+local leases_of = {} -- by listed id
+for at = list_from, #list, 2 do
+  leases_of[list[at]] = {}
+end
+local function add_lease(id, lease, token)
+  table.insert(leases_of[id], { lease = lease, token = tonumber(token) })
+end
+if not sees_all and lease_count <= max_leases then
+  sees_all = true
   for _, lease in ipairs(redis.call("ZRANGE", processing_key, 0, -1)) do
     local id, token = split_lease(lease)
-    id, token = id or lease, tonumber(token or 0)
-    leases_of[id] = leases_of[id] or {}
-    table.insert(leases_of[id], { lease = lease, token = token })
+    if id and leases_of[id] then
+      add_lease(id, lease, token)
+    end
   end
-end
-
-local function remove_leases(id, first)
-  local leases = leases_of[id] or {}
-  table.sort(leases, function(a, b) return a.token > b.token end)
-  for _ = first, #leases do
-    redis.call("ZREM", processing_key, table.remove(leases).lease)
+else
+  local seen = {}
+  for at = list_from, #list, 2 do
+    for token in string.gmatch(seen[list[at]] and "" or list[at + 1], "%d+") do
+      local lease = list[at] .. ":" .. token
+      if redis.call("ZSCORE", processing_key, lease) then
+        add_lease(list[at], lease, token)
+      end
+    end
+    seen[list[at]] = true
   end
 end
 
 local function examine(id)
-  local is_job = redis.call("HEXISTS", jobs_key, id) == 1
-  local delayed, dead = redis.call("ZSCORE", delayed_key, id), redis.call("ZSCORE", dead_key, id)
-  local leases = #(leases_of[id] or {})
-  local places = leases + (delayed and 1 or 0) + (dead and 1 or 0)
-  local has_history = redis.call("HEXISTS", attempts_key, id) + redis.call("HEXISTS", errors_key, id) > 0
-  if not searchable then
-    return "unknown"
+  local count = redis.call("HGET", attempts_key, id)
+  local found = {
+    leases = leases_of[id],
+    is_delayed = redis.call("ZSCORE", delayed_key, id),
+    is_dead = redis.call("ZSCORE", dead_key, id),
+    has_bad_lease = not split_lease(id) and redis.call("ZSCORE", processing_key, id),
+    has_bad_count = count and not is_count(count),
+  }
+  local where = {}
+  local function note(is_there, text)
+    where[#where + 1] = is_there and text or nil
   end
-  if not is_job then
-    return (places > 0 or has_history) and "dangling" or "sound"
+  table.sort(found.leases, function(a, b) return a.token > b.token end)
+  for _, held in ipairs(found.leases) do
+    note(true, "lease " .. string.match(held.lease, "%d+$"))
   end
-  return places == 0 and "orphan" or places > 1 and "double" or "sound"
+  note(found.is_delayed, "delayed")
+  note(found.is_dead, "dead")
+  local places = #where
+  note(found.has_bad_lease, "lease without a token")
+  note(found.has_bad_count, "attempts that are no number")
+  local is_malformed = #where > places
+  if redis.call("HEXISTS", jobs_key, id) == 0 then
+    note(count and not found.has_bad_count, "attempts")
+    note(redis.call("HEXISTS", errors_key, id) == 1, "errors")
+    found.kind = #where > 0 and "dangling" or "sound"
+  elseif places == 0 then
+    found.kind = sees_all and "orphan" or "unknown"
+  else
+    found.kind = places > 1 and "double" or is_malformed and "malformed" or "sound"
+  end
+  found.where = table.concat(where, ",")
+  return found
 end
 
-local remedies = {
-  orphan = function(id)
-    redis.call("ZREM", delayed_key, id) -- a removal first: a full Redis would refuse ZADD
-    redis.call("ZADD", delayed_key, now, id)
-  end,
-  double = function(id)
-    remove_leases(id, 2)
-    if #(leases_of[id] or {}) > 0 then
-      redis.call("ZREM", delayed_key, id)
-    end
-    redis.call("ZREM", dead_key, id)
-  end,
-  dangling = function(id)
-    remove_leases(id, 1)
-    redis.call("ZREM", delayed_key, id)
-    redis.call("ZREM", dead_key, id)
+-- Removals only, so that they come first: a full Redis would refuse ZADD as the first write.
+local function remove_breach(id, found)
+  local is_dangling = found.kind == "dangling"
+  for _ = #found.leases, is_dangling and 1 or 2, -1 do
+    redis.call("ZREM", processing_key, table.remove(found.leases).lease)
+  end
+  if found.has_bad_lease then
+    redis.call("ZREM", processing_key, id)
+  end
+  if is_dangling or found.has_bad_count then
     redis.call("HDEL", attempts_key, id)
+  end
+  if is_dangling then
     redis.call("HDEL", errors_key, id)
-  end,
-}
+  end
+  if is_dangling or found.kind == "orphan" or #found.leases > 0 then
+    redis.call("ZREM", delayed_key, id)
+  end
+  if is_dangling or found.kind == "double" then
+    redis.call("ZREM", dead_key, id)
+  end
+end
 
 local reply = {}
-for at = list_from, #list do
+for at = list_from, #list, 2 do
   local id = list[at]
-  local kind = examine(id)
-  reply[#reply + 1] = kind
-  if mends and remedies[kind] then
-    remedies[kind](id)
+  local found = examine(id)
+  reply[#reply + 1], reply[#reply + 2] = found.kind, found.where
+  if mends and found.kind ~= "sound" and found.kind ~= "unknown" then
+    remove_breach(id, found)
+    if found.kind == "orphan" then
+      redis.call("ZADD", delayed_key, now, id)
+    end
   end
 end
 return reply`,
@@ -1704,8 +1825,8 @@ return reply`,
 
 export const verify = {
   name: "verify",
-  sha1: "78fc61f46544d8257a6dd06570f47abcea083e92",
-  keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors"],
+  sha1: "aae4d5890909282477bd5887b54a92065ee977d7",
+  keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: ["part", "cursor", "pageSize"],
   listFields: [],
   source: `-- holdfast: verify
@@ -1732,27 +1853,33 @@ local function held_leases(processing_key, list, first, stride)
   end
   return leases
 end
+-- Whether a stored value is a count that scripts can add to: digits alone, within 2^53.
+local function is_count(value)
+  return string.find(value, "^%d+$") ~= nil and tonumber(value) <= 9007199254740992
+end
 -- verify: one page of the audit of the invariant: each id in \`jobs\` is in exactly one of \`delayed\`,
 -- \`processing\`, \`dead\`, and no other part names an id that \`jobs\` lacks. Read only.
 --
--- Reply: next cursor, entries looked at, bytes read, then two values a finding: kind, id.
---   "leased"   an id in \`processing\`; each of them is named, so that the caller can tell
+-- Reply: next cursor, entries looked at, bytes read, token counter; then two values a finding: kind, name.
+--   "leased"   a lease in \`processing\`; each of them is named, so that the caller can tell
 --   "unplaced" an id in \`jobs\` that is in neither \`delayed\` nor \`dead\`: to be found among the leased
---   "suspect"  a breach, as far as this page can see; \`mend\` looks at the id as a whole
--- uses: lease
+--   "suspect"  an id with a breach, as far as this page can see; \`mend\` looks at it as a whole
+-- The token counter ("none" before the first claim) changes with each claim that takes a job.
+-- uses: lease, count
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local dead_key = KEYS[3]
 local jobs_key = KEYS[4]
 local attempts_key = KEYS[5]
 local errors_key = KEYS[6]
+local meta_key = KEYS[7]
 local part = ARGV[1]
 local cursor = ARGV[2]
 local page_size = ARGV[3]
 
-local reply = { "0", 0, 0 }
-local function find(kind, id)
-  reply[#reply + 1], reply[#reply + 2] = kind, id
+local reply = { "0", 0, 0, redis.call("HGET", meta_key, "token") or "none" }
+local function find(kind, name)
+  reply[#reply + 1], reply[#reply + 2] = kind, name
 end
 local function is_job(id)
   return redis.call("HEXISTS", jobs_key, id) == 1
@@ -1768,11 +1895,17 @@ local checks = {
   end,
   processing = function(lease)
     local id = split_lease(lease)
-    if id then
-      find("leased", id)
+    if not id then
+      find("suspect", lease)
+      return
     end
-    id = id or lease
+    find("leased", lease)
     if not is_job(id) or redis.call("ZSCORE", delayed_key, id) or redis.call("ZSCORE", dead_key, id) then
+      find("suspect", id)
+    end
+  end,
+  attempts = function(id, value)
+    if not is_job(id) or not is_count(value) then
       find("suspect", id)
     end
   end,
@@ -1794,7 +1927,7 @@ local page = redis.call(scans[part][1], scans[part][2], cursor, "COUNT", page_si
 local check = checks[part] or names_a_job
 local bytes = 0
 for at = 1, #page[2], 2 do
-  check(page[2][at])
+  check(page[2][at], page[2][at + 1])
   bytes = bytes + #page[2][at] + #page[2][at + 1]
 end
 reply[1], reply[2], reply[3] = page[1], #page[2] / 2, bytes

@@ -140,9 +140,16 @@ const administering: readonly Scenario[] = [
       await queue.client.hset(queue.keys.errors, "dangling", "boom");
     },
     call: (queue) => {
-      const ids = ["orphan", "double", "dangling"];
-      return queue.runOnBreach(scripts.mend, { mends: 1, maxLeases: 10_000 }, ids);
+      const list = ["orphan", "", "double", "", "dangling", ""];
+      const args = { mends: 1, maxLeases: 10_000, scanToken: "" };
+      return queue.runOnBreach(scripts.mend, args, list);
     },
+  },
+  {
+    name: "mend-queue with repairs",
+    script: scripts.mendQueue,
+    writes: ["meta"],
+    call: (queue) => queue.runOnBreach(scripts.mendQueue, { mends: 1 }),
   },
   {
     name: "pause",
@@ -221,7 +228,10 @@ const reading: readonly Scenario[] = [
     name: "mend without repairs",
     script: scripts.mend,
     writes: [],
-    call: (queue) => queue.runOnBreach(scripts.mend, { mends: 0, maxLeases: 10_000 }, ["due"]),
+    call: (queue) => {
+      const args = { mends: 0, maxLeases: 10_000, scanToken: "" };
+      return queue.runOnBreach(scripts.mend, args, ["due", ""]);
+    },
   },
   {
     name: "open",

@@ -29,6 +29,7 @@ test("the public surface", () => {
     "WorkerClosingError",
     "exponential",
     "fixed",
+    "formatVerifyReport",
   ]);
 });
 

@@ -2,77 +2,211 @@
  * The audit of the invariant: each stored job is in exactly one of `delayed`, `processing` and `dead`,
  * and nothing else names a job that is not stored. Works in pages, beside running workers: pages only
  * name suspects, and each suspect is then looked at as a whole in one atomic step.
+ *
+ * A job in no place may be an orphan, or have been claimed since `processing` was scanned. Such jobs
+ * are set aside, and judged after another scan of `processing`; see `mend.lua` for what proves it.
+ *
+ * Memory grows with the leases (about 150 bytes each), not with the jobs.
  */
 import {
   ADMIN_BATCH_JOBS,
+  VERIFY_LOOKS,
+  VERIFY_MAX_DISTINCT,
   VERIFY_MAX_FINDINGS,
+  VERIFY_MAX_UNPLACED,
   VERIFY_PAGE_BYTES,
   VERIFY_PAGE_ENTRIES,
 } from "../model/limits.ts";
-import type { JobStore } from "../store/job-store.ts";
+import {
+  type Breach,
+  type BreachKind,
+  emptyCounts,
+  type VerifyReport,
+} from "../model/verify-report.ts";
+import type { AuditStore } from "../store/audit-store.ts";
+import type { VerifyPage } from "../store/messages.ts";
 
-const PARTS = ["processing", "jobs", "delayed", "dead", "attempts", "errors"] as const;
+/** After `processing`, in this order. */
+const PARTS = ["jobs", "delayed", "dead", "attempts", "errors"] as const;
 
-/** "orphan": a job in no place. "double": a job in several. "dangling": an entry without a job. */
-export type BreachKind = "orphan" | "double" | "dangling";
+export type AuditedStore = Pick<AuditStore, keyof AuditStore>;
 
-export interface Breach {
-  readonly id: string;
-  readonly kind: BreachKind;
-  readonly isMended: boolean;
+/** @param signal ends the audit early: it answers what it has found by then */
+export function audit(
+  store: AuditedStore,
+  repairs: boolean,
+  signal?: AbortSignal,
+): Promise<VerifyReport> {
+  return new Audit(store, repairs, signal).run();
 }
 
-export interface VerifyReport {
-  /** Whether no breach was found, and every suspect could be examined. */
-  readonly isSound: boolean;
-  /** Stored jobs that were looked at. */
-  readonly jobs: number;
-  /** Breaches found, before any mending. */
-  readonly breachCount: number;
-  /** The first 1,000 of them. */
-  readonly breaches: readonly Breach[];
-  /** Suspects that could not be examined, for more than 3,000 jobs are being processed: try again later. */
-  readonly unknownCount: number;
+/** The leases of one complete scan of `processing`. */
+interface LeaseScan {
+  /** The token counter before the scan. */
+  readonly token: string;
+  /** Of the connection: after a reconnect the scan proves nothing, for the server may be another. */
+  readonly epoch: number;
+  /** By id, the tokens of its leases, by commas. */
+  readonly tokensOf: ReadonlyMap<string, string>;
+  readonly suspects: ReadonlySet<string>;
 }
 
-export async function audit(store: JobStore, repairs: boolean): Promise<VerifyReport> {
-  const tally = { jobs: 0, breachCount: 0, unknownCount: 0, breaches: [] as Breach[] };
-  const leased = new Set<string>();
-  for (const part of PARTS) {
+class Audit {
+  readonly #store: AuditedStore;
+  readonly #repairs: boolean;
+  readonly #signal: AbortSignal | undefined;
+  #leases: LeaseScan = { token: "", epoch: -1, tokensOf: new Map(), suspects: new Set() };
+  /** Jobs in no place, as far as could be seen. */
+  #unplaced = new Set<string>();
+  #jobs = 0;
+  #unknownCount = 0;
+  readonly #reported = new Set<string>();
+  readonly #breachCounts = emptyCounts();
+  readonly #breaches: Breach[] = [];
+
+  constructor(store: AuditedStore, repairs: boolean, signal: AbortSignal | undefined) {
+    this.#store = store;
+    this.#repairs = repairs;
+    this.#signal = signal;
+  }
+
+  async run(): Promise<VerifyReport> {
+    for (const fault of await this.#store.mendQueue(this.#repairs)) {
+      this.#report(undefined, "queue", [fault]);
+    }
+    await this.#scanLeases();
+    await this.#examine(this.#leases.suspects);
+    for (const part of PARTS) {
+      for await (const page of this.#pages(part)) {
+        await this.#look(part, page);
+      }
+    }
+    await this.#settleUnplaced();
+    const isComplete = !this.#isAborted;
+    const breachCount = Object.values(this.#breachCounts).reduce((sum, count) => sum + count, 0);
+    return {
+      isSound: isComplete && breachCount === 0 && this.#unknownCount === 0,
+      isComplete,
+      jobs: this.#jobs,
+      breachCount,
+      breachCounts: this.#breachCounts,
+      breaches: this.#breaches,
+      unknownCount: this.#unknownCount,
+    };
+  }
+
+  get #isAborted(): boolean {
+    return this.#signal?.aborted === true;
+  }
+
+  async *#pages(part: string): AsyncGenerator<VerifyPage> {
     let cursor = "0";
     let pageSize = 1;
     do {
-      const page = await store.verifyPage(part, cursor, pageSize);
+      if (this.#isAborted) {
+        return;
+      }
+      const page = await this.#store.verifyPage(part, cursor, pageSize);
       pageSize = nextPageSize(pageSize, page.bytes);
       cursor = page.cursor;
-      tally.jobs += part === "jobs" ? page.entries : 0;
-      const suspects = new Set<string>();
-      for (const { kind, id } of page.findings) {
-        const isKnownLease = leased.has(id);
-        if (kind === "suspect" || (kind === "unplaced" ? !isKnownLease : isKnownLease)) {
-          suspects.add(id);
-        }
-        if (kind === "leased") {
-          leased.add(id);
-        }
-      }
-      await examine(store, [...suspects], repairs, tally);
+      yield page;
     } while (cursor !== "0");
   }
-  return { ...tally, isSound: tally.breachCount === 0 && tally.unknownCount === 0 };
-}
 
-/** One report of several shards. */
-export function mergeReports(reports: readonly VerifyReport[]): VerifyReport {
-  const sum = (count: (report: VerifyReport) => number) =>
-    reports.reduce((total, report) => total + count(report), 0);
-  return {
-    isSound: reports.every(({ isSound }) => isSound),
-    jobs: sum(({ jobs }) => jobs),
-    breachCount: sum(({ breachCount }) => breachCount),
-    breaches: reports.flatMap(({ breaches }) => breaches).slice(0, VERIFY_MAX_FINDINGS),
-    unknownCount: sum(({ unknownCount }) => unknownCount),
-  };
+  /** A scan that is cut short proves nothing and leaves no trace. */
+  async #scanLeases(): Promise<void> {
+    const epoch = this.#store.connectionEpoch;
+    const tokensOf = new Map<string, string>();
+    const suspects = new Set<string>();
+    let token: string | undefined;
+    for await (const page of this.#pages("processing")) {
+      token ??= page.token;
+      for (const { kind, name } of page.findings) {
+        if (kind === "suspect") {
+          suspects.add(name);
+        } else {
+          const colon = name.lastIndexOf(":");
+          const [id, lease] = [name.slice(0, colon), name.slice(colon + 1)];
+          const known = tokensOf.get(id);
+          if (known === undefined) {
+            tokensOf.set(id, lease);
+          } else if (!known.split(",").includes(lease)) {
+            tokensOf.set(id, `${known},${lease}`);
+            suspects.add(id);
+          }
+        }
+      }
+    }
+    if (!this.#isAborted) {
+      this.#leases = { token: token ?? "", epoch, tokensOf, suspects };
+    }
+  }
+
+  async #look(part: string, page: VerifyPage): Promise<void> {
+    this.#jobs += part === "jobs" ? page.entries : 0;
+    const suspects = new Set<string>();
+    for (const { kind, name } of page.findings) {
+      if (kind === "suspect") {
+        suspects.add(name);
+      } else if (!this.#leases.tokensOf.has(name)) {
+        this.#unplaced.add(name);
+      }
+    }
+    await this.#examine(suspects);
+    if (this.#unplaced.size >= VERIFY_MAX_UNPLACED) {
+      await this.#settleUnplaced();
+    }
+  }
+
+  /** Looks at the jobs set aside, a few times: those claimed meanwhile are found, or gone. */
+  async #settleUnplaced(): Promise<void> {
+    for (let look = 1; look <= VERIFY_LOOKS && this.#unplaced.size > 0; look += 1) {
+      await this.#scanLeases();
+      if (this.#isAborted) {
+        return;
+      }
+      const missing = [...this.#unplaced].filter((id) => !this.#leases.tokensOf.has(id));
+      this.#unplaced.clear();
+      await this.#examine(missing);
+    }
+    this.#unknownCount += this.#unplaced.size;
+    this.#unplaced.clear();
+  }
+
+  async #examine(ids: Iterable<string>): Promise<void> {
+    const suspects = Array.from(ids, (id) => ({ id, tokens: this.#leases.tokensOf.get(id) ?? "" }));
+    for (let first = 0; first < suspects.length && !this.#isAborted; first += ADMIN_BATCH_JOBS) {
+      const batch = suspects.slice(first, first + ADMIN_BATCH_JOBS);
+      const isProof = this.#store.connectionEpoch === this.#leases.epoch;
+      const scanToken = isProof ? this.#leases.token : "";
+      const verdicts = await this.#store.mend(batch, this.#repairs, scanToken);
+      for (const [index, { kind, where }] of verdicts.entries()) {
+        const { id } = batch[index]!;
+        if (kind === "unknown") {
+          this.#unplaced.add(id);
+        } else if (kind !== "sound") {
+          this.#report(id, kind as BreachKind, where === "" ? [] : where.split(","));
+        }
+      }
+    }
+  }
+
+  /** An id is found once in each part that names it; it counts once. */
+  #report(id: string | undefined, kind: BreachKind, details: readonly string[]): void {
+    if (id !== undefined) {
+      if (this.#reported.has(id)) {
+        return;
+      }
+      if (this.#reported.size < VERIFY_MAX_DISTINCT) {
+        this.#reported.add(id);
+      }
+    }
+    this.#breachCounts[kind] += 1;
+    if (this.#breaches.length < VERIFY_MAX_FINDINGS) {
+      const readableId = id === undefined ? undefined : Buffer.from(id, "latin1").toString();
+      this.#breaches.push({ id: readableId, kind, details, isMended: this.#repairs });
+    }
+  }
 }
 
 /** Scanning `jobs` reads the payloads: pages grow only as long as those are small. */
@@ -80,27 +214,4 @@ function nextPageSize(pageSize: number, bytes: number): number {
   return bytes < VERIFY_PAGE_BYTES
     ? Math.min(pageSize * 2, VERIFY_PAGE_ENTRIES)
     : Math.max(1, Math.floor(pageSize / 2));
-}
-
-async function examine(
-  store: JobStore,
-  suspects: string[],
-  repairs: boolean,
-  tally: { breachCount: number; unknownCount: number; breaches: Breach[] },
-): Promise<void> {
-  for (let first = 0; first < suspects.length; first += ADMIN_BATCH_JOBS) {
-    const ids = suspects.slice(first, first + ADMIN_BATCH_JOBS);
-    const kinds = await store.mend(ids, repairs);
-    for (const [index, id] of ids.entries()) {
-      const kind = kinds[index];
-      if (kind === "unknown") {
-        tally.unknownCount += 1;
-      } else if (kind !== undefined && kind !== "sound") {
-        tally.breachCount += 1;
-        if (tally.breaches.length < VERIFY_MAX_FINDINGS) {
-          tally.breaches.push({ id, kind: kind as BreachKind, isMended: repairs });
-        }
-      }
-    }
-  }
 }

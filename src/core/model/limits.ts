@@ -43,13 +43,19 @@ export const REPLY_BYTES = MIB;
 /** Leases given back by one `reap`, ids looked at by one admin call. */
 export const REAP_BATCH_JOBS = 100;
 export const ADMIN_BATCH_JOBS = 100;
-/** Entries of one audit page, and leases that one `mend` may search through: about 1 ms a thousand. */
+/** Entries of one audit page: about 0.3 ms of server time. */
 export const VERIFY_PAGE_ENTRIES = 100;
 /** Bytes of a page above which the next one is made smaller. */
 export const VERIFY_PAGE_BYTES = 128 * KIB;
+/** Leases that one `mend` may search through: about 1 ms a thousand. */
 export const MEND_MAX_LEASES = 3_000;
-/** Findings that one audit reports in full; the rest is counted. */
+/** Jobs in no place that an audit sets aside before it looks at `processing` again. */
+export const VERIFY_MAX_UNPLACED = 10_000;
+/** How often it looks: each time, nearly all of those that were claimed meanwhile are found. */
+export const VERIFY_LOOKS = 3;
+/** Findings that one audit reports in full; the rest is counted, up to here each id once. */
 export const VERIFY_MAX_FINDINGS = 1_000;
+export const VERIFY_MAX_DISTINCT = 100_000;
 
 /** Batches of one kind on the wire: one being built by the server while the next one travels. */
 export const BATCHES_IN_FLIGHT = 2;

@@ -30,6 +30,7 @@ export interface RedisClient {
   call(command: string, ...args: RedisArgument[]): Promise<unknown>;
   pipeline(): RedisPipeline;
   info(): Promise<string>;
+  call(command: string, ...args: RedisArgument[]): Promise<unknown>;
   ping(): Promise<unknown>;
   ssubscribe(channel: string): Promise<unknown>;
   sunsubscribe(channel: string): Promise<unknown>;

@@ -3,6 +3,7 @@ import * as scripts from "../../scripts/generated.ts";
 import { monotonicNow } from "../model/clock.ts";
 import * as limits from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
+import { AuditStore } from "./audit-store.ts";
 import type { RedisArgument } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { enqueueList, enqueueReplies } from "./enqueue-call.ts";
@@ -15,7 +16,6 @@ import type {
   NewJob,
   PeekedJob,
   SettleResult,
-  VerifyPage,
 } from "./messages.ts";
 import { flatReply, readItems, type Reply, text, unknownShape } from "./replies.ts";
 import type { ScriptArguments, ScriptRunner } from "./script-runner.ts";
@@ -255,28 +255,10 @@ export class JobStore {
     }));
   }
 
-  async verifyPage(part: string, cursor: string, pageSize: number): Promise<VerifyPage> {
+  /** What an audit works on, once the data is known to be holdfast's. */
+  async openAudit(): Promise<AuditStore> {
     await this.open();
-    const args = { part, cursor, pageSize };
-    const reply = flatReply("verify", await this.#runner.run(scripts.verify, args), 3, 2);
-    return {
-      cursor: text(reply[0]),
-      entries: Number(reply[1]),
-      bytes: Number(reply[2]),
-      findings: readItems(reply, 3, 2, (at) => ({
-        kind: text(reply[at]),
-        id: text(reply[at + 1]),
-      })),
-    };
-  }
-
-  /** Per id: "sound", or the breach that was found, and mended if asked for. */
-  async mend(ids: readonly string[], mends: boolean): Promise<string[]> {
-    await this.open();
-    const args = { mends: mends ? 1 : 0, maxLeases: limits.MEND_MAX_LEASES };
-    return flatReply("mend", await this.#runner.run(scripts.mend, args, { list: ids }), 0).map(
-      text,
-    );
+    return new AuditStore(this.#connection, this.#runner);
   }
 
   #enqueueArguments(): ScriptArguments<typeof scripts.enqueue> {

@@ -68,11 +68,19 @@ export interface PeekedJob {
   readonly lastError: string;
 }
 
-/** One page of the audit. */
+/** One page of the audit. Ids and leases are bytes, as Latin-1 text: a spoilt one need not be UTF-8. */
 export interface VerifyPage {
   readonly cursor: string;
   readonly entries: number;
   /** How much Redis read for it: scanning `jobs` brings the payloads along. */
   readonly bytes: number;
-  readonly findings: readonly { readonly kind: string; readonly id: string }[];
+  /** The token counter: it changes with each claim that takes a job. */
+  readonly token: string;
+  readonly findings: readonly { readonly kind: string; readonly name: string }[];
+}
+
+/** An id to be looked at as a whole, with the tokens of its known leases, by commas. */
+export interface Suspect {
+  readonly id: string;
+  readonly tokens: string;
 }

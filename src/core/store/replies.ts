@@ -39,3 +39,8 @@ export function readItems<T>(
 export function text(value: Reply | undefined): string {
   return typeof value === "string" ? value : (value?.toString() ?? "");
 }
+
+/** The bytes of a reply, one character each. */
+export function latin1(value: Reply | undefined): string {
+  return Buffer.isBuffer(value) ? value.toString("latin1") : text(value);
+}

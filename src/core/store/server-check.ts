@@ -52,6 +52,11 @@ async function readInfo(client: RedisClient): Promise<ServerInfo | undefined> {
     }
     throw error;
   }
+  return parseInfo(text);
+}
+
+/** The fields of an INFO. */
+export function parseInfo(text: string): Map<string, string> {
   const lines = text.split(/\r?\n/).filter((line) => line.includes(":") && !line.startsWith("#"));
   return new Map(
     lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]),

@@ -14,7 +14,7 @@ export interface EndState {
   readonly totals: QueueStats["totals"];
   readonly audit: {
     readonly isSound: boolean;
-    readonly breaches: readonly { readonly id: string; readonly kind: string }[];
+    readonly breaches: readonly { readonly id: string | undefined; readonly kind: string }[];
   };
   /** Whether nothing was left to run, after a time in which that should have come true. */
   readonly hasDrained: boolean;

@@ -122,7 +122,7 @@ interface BuriedUnrun extends OfJob {
 /** An audit beside everything else. */
 interface Audit extends At {
   readonly kind: "audit";
-  readonly breaches: readonly { readonly id: string; readonly kind: string }[];
+  readonly breaches: readonly { readonly id: string | undefined; readonly kind: string }[];
 }
 
 interface ErrorSeen extends At {

@@ -10,17 +10,29 @@ import {
   type Watched,
 } from "../../helpers/script-harness.ts";
 
+const LOOK = { mends: 0, maxLeases: MEND_MAX_LEASES, scanToken: "" };
+const MEND = { ...LOOK, mends: 1 };
+
+/** As the script takes them: no scan has seen any lease of them. */
+function unseen(ids: readonly string[]): string[] {
+  return ids.flatMap((id) => [id, ""]);
+}
+
+/** The kinds of a reply, without where they were found. */
+function kindsOf(reply: unknown): string[] {
+  return (reply as string[]).filter((_, at) => at % 2 === 0);
+}
+
 /** Looks, which must change nothing; mends; and looks again, which must find all sound. */
 async function lookAndMend(queue: TestQueue, ids: readonly string[], kinds: readonly string[]) {
-  const look = () => queue.runOnBreach(mend, { mends: 0, maxLeases: MEND_MAX_LEASES }, ids);
-  const mended = () => queue.run(mend, { mends: 1, maxLeases: MEND_MAX_LEASES }, ids);
-  const looked = await queue.watch(look);
-  expect(looked).toMatchObject({ reply: kinds, changes: {} });
+  const looked = await queue.watch(() => queue.runOnBreach(mend, LOOK, unseen(ids)));
+  expect(kindsOf(looked.reply)).toEqual(kinds);
   expect(looked.changes).toEqual({});
+  const mended = () => queue.run(mend, MEND, unseen(ids));
   const first: Watched = await queue.watch(mended);
-  expect(first.reply).toEqual(kinds);
+  expect(first.reply).toEqual(looked.reply);
   const again = await queue.watch(mended);
-  expect(again.reply).toEqual(kinds.map(() => "sound"));
+  expect(kindsOf(again.reply)).toEqual(kinds.map(() => "sound"));
   expect(again.changes).toEqual({});
   return first;
 }
@@ -86,41 +98,59 @@ describe("mend", () => {
     });
   });
 
-  it("looks at an id named twice as two calls would", async () => {
+  it("says where it found them", async () => {
+    const queue = openQueue();
+    await queue.plantHeld("double", 9);
+    await queue.plantHeld("double", 10);
+    await queue.plantDelayed("double");
+    await queue.plantDead("double");
+    await queue.client.hset(queue.keys.attempts, "dangling", 1);
+    await queue.client.hset(queue.keys.errors, "dangling", "boom");
+    await queue.plantJob("orphan", {});
+    await queue.plantDelayed("sound");
+    const ids = unseen(["double", "dangling", "orphan", "sound"]);
+    expect(await queue.runOnBreach(mend, LOOK, ids)).toEqual([
+      "double",
+      "lease 10,lease 9,delayed,dead",
+      "dangling",
+      "attempts,errors",
+      "orphan",
+      "",
+      "sound",
+      "delayed",
+    ]);
+  });
+
+  it("removes what cannot be read, and keeps the job", async () => {
+    const queue = openQueue();
+    await queue.plantJob("homeless", {});
+    await queue.plantScore("processing", "homeless", 1_000);
+    await queue.plantDelayed("twice");
+    await queue.plantScore("processing", "twice", 1_000);
+    await queue.plantHeld("counted", 3, 1_000, { attempts: "many", error: "boom" });
+    await queue.plantDead("buried", 0, { attempts: "-1" });
+    const ids = ["homeless", "twice", "counted", "buried"];
+    const kinds = ["orphan", "malformed", "malformed", "malformed"];
+    const { changes } = await lookAndMend(queue, ids, kinds);
+    expect(changes).toEqual({
+      delayed: { homeless: changes.delayed?.["homeless"] },
+      processing: { homeless: null, twice: null },
+      attempts: { counted: null, buried: null },
+    });
+  });
+
+  it.each([
+    ["searched for", MEND, ""],
+    ["seen by a scan", { ...MEND, maxLeases: 0, scanToken: "none" }, "1,2"],
+  ])("looks at an id named twice as two calls would, its leases %s", async (_, args, tokens) => {
     const queue = openQueue();
     await queue.plantJob("orphan", {});
     await queue.plantScore("delayed", "dangling", 0);
     await queue.plantHeld("double", 1);
     await queue.plantHeld("double", 2);
-    const ids = ["orphan", "orphan", "dangling", "dangling", "double", "double"];
-    const args = { mends: 1, maxLeases: MEND_MAX_LEASES };
-    expect(await queue.run(mend, args, ids)).toEqual([
-      "orphan",
-      "sound",
-      "dangling",
-      "sound",
-      "double",
-      "sound",
-    ]);
-  });
-
-  it("calls unknown, and leaves alone, what it cannot find among too many leases", async () => {
-    const queue = openQueue();
-    await queue.plantHeld("held", 1);
-    await queue.plantHeld("double", 2);
-    await queue.plantDelayed("double");
-    await queue.plantDelayed("delayed");
-    await queue.plantJob("orphan", {});
-    await queue.plantScore("dead", "dangling", 0);
-    const ids = ["held", "double", "delayed", "orphan", "dangling", "nothing"];
-    const { reply, changes } = await queue.watch(() =>
-      queue.runOnBreach(mend, { mends: 1, maxLeases: 1 }, ids),
-    );
-    // Any of them may have a lease that was not looked for.
-    expect(reply).toEqual(ids.map(() => "unknown"));
-    expect(changes).toEqual({});
-    const verdicts = await queue.runOnBreach(mend, { mends: 0, maxLeases: 2 }, ids);
-    expect(verdicts).toEqual(["sound", "double", "sound", "orphan", "dangling", "sound"]);
+    const orphans = unseen(["orphan", "orphan", "dangling", "dangling"]);
+    const reply = await queue.run(mend, args, [...orphans, "double", tokens, "double", tokens]);
+    expect(kindsOf(reply)).toEqual(["orphan", "sound", "dangling", "sound", "double", "sound"]);
   });
 
   it("tells ids apart that look like leases", async () => {
@@ -133,6 +163,16 @@ describe("mend", () => {
     const { changes } = await lookAndMend(queue, HOSTILE_IDS, kinds);
     const removed = HOSTILE_IDS.map((id) => [`${id}:1`, null]);
     expect(changes).toEqual({ processing: Object.fromEntries(removed) });
+  });
+
+  it("finds one id among as many leases as it may search", async () => {
+    const queue = openQueue();
+    const ids = manyIds(MEND_MAX_LEASES - 1);
+    const jobs = ids.flatMap((id) => [id, "envelope"]);
+    await queue.client.hset(queue.keys.jobs, "held", "envelope", ...jobs);
+    const leases = ids.flatMap((id) => ["1000", `${id}:1`]);
+    await queue.client.zadd(queue.keys.processing, "1000", "held:1", ...leases);
+    expect(kindsOf(await queue.run(mend, MEND, unseen(["held"])))).toEqual(["sound"]);
   });
 
   it("takes the largest batch", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { VERIFY_PAGE_ENTRIES } from "../../../src/core/model/limits.ts";
 import { verify } from "../../../src/scripts/generated.ts";
+import { claimJobs } from "../../helpers/script-claim.ts";
 import { HOSTILE_IDS, manyIds, openQueue, type TestQueue } from "../../helpers/script-harness.ts";
 
 const PARTS = ["processing", "jobs", "delayed", "dead", "attempts", "errors"];
@@ -13,8 +14,15 @@ async function look(queue: TestQueue, part: string, pageSize = VERIFY_PAGE_ENTRI
     const args = { part, cursor, pageSize };
     const { reply, changes } = await queue.watch(() => queue.runOnBreach(verify, args));
     expect(changes).toEqual({});
-    const [next, count, bytes, ...found] = reply as [string, number, number, ...string[]];
+    const [next, count, bytes, token, ...found] = reply as [
+      string,
+      number,
+      number,
+      string,
+      ...string[],
+    ];
     expect(bytes > 0).toBe(count > 0);
+    expect(token).toBe((await queue.client.hget(queue.keys.meta, "token")) ?? "none");
     for (let at = 0; at < found.length; at += 2) {
       findings.push(`${found[at]} ${found[at + 1]}`);
     }
@@ -43,7 +51,7 @@ describe("verify", () => {
       expect(await look(queue, "jobs")).toMatchObject({ entries: 3, findings: ["unplaced held"] });
       expect(await look(queue, "processing")).toMatchObject({
         entries: 1,
-        findings: ["leased held"],
+        findings: ["leased held:7"],
       });
       expect(await look(queue, "delayed")).toMatchObject({ entries: 1, findings: [] });
       expect(await look(queue, "dead")).toMatchObject({ entries: 1, findings: [] });
@@ -82,18 +90,45 @@ describe("verify", () => {
     await queue.plantDead("dying");
     expect((await look(queue, "jobs")).findings).toEqual(["suspect both"]);
     expect((await look(queue, "processing")).findings).toEqual([
-      "leased dying",
-      "leased held",
+      "leased dying:1",
+      "leased held:1",
       "suspect dying",
       "suspect held",
     ]);
   });
 
-  it("names a job under two leases twice, so that the caller can tell", async () => {
+  it("names each lease of a job, so that the caller can tell", async () => {
     const queue = openQueue();
     await queue.plantHeld("a", 1);
     await queue.plantHeld("a", 2);
-    expect((await look(queue, "processing")).findings).toEqual(["leased a", "leased a"]);
+    expect((await look(queue, "processing")).findings).toEqual(["leased a:1", "leased a:2"]);
+  });
+
+  it("suspects a lease without a token also where its name is a job's", async () => {
+    const queue = openQueue();
+    await queue.plantJob("a", {});
+    await queue.plantScore("processing", "a", 0);
+    expect((await look(queue, "processing")).findings).toEqual(["suspect a"]);
+  });
+
+  it.each(["many", "1.5", "-1", "", "1e3", "99999999999999999999"])(
+    "suspects a count of attempts that is %j",
+    async (count) => {
+      const queue = openQueue();
+      await queue.plantDelayed("a", 0, { attempts: count });
+      expect((await look(queue, "attempts")).findings).toEqual(["suspect a"]);
+    },
+  );
+
+  it("says the token counter, which each claim changes", async () => {
+    const queue = openQueue();
+    await look(queue, "processing");
+    for (const id of ["a", "b"]) {
+      await queue.plantDelayed(id, -1_000);
+      const { token } = await claimJobs(queue, { request: id === "a" ? 1 : 2, maxJobs: 1 });
+      const args = { part: "processing", cursor: "0", pageSize: 100 };
+      expect((await queue.run(verify, args)) as unknown[]).toMatchObject({ 3: String(token) });
+    }
   });
 
   it("suspects a lease without a job, and what is no lease at all", async () => {
@@ -101,7 +136,7 @@ describe("verify", () => {
     await queue.plantScore("processing", "lost:1", 0);
     await queue.plantScore("processing", "no lease", 0);
     expect((await look(queue, "processing")).findings).toEqual([
-      "leased lost",
+      "leased lost:1",
       "suspect lost",
       "suspect no lease",
     ]);
@@ -111,7 +146,7 @@ describe("verify", () => {
     const queue = openQueue();
     await queue.plantMany(HOSTILE_IDS, (id) => queue.plantHeld(id, 1));
     expect((await look(queue, "processing")).findings).toEqual(
-      HOSTILE_IDS.map((id) => `leased ${id}`).toSorted(),
+      HOSTILE_IDS.map((id) => `leased ${id}:1`).toSorted(),
     );
     expect((await look(queue, "jobs")).findings).toEqual(
       HOSTILE_IDS.map((id) => `unplaced ${id}`).toSorted(),

@@ -1,0 +1,68 @@
+/** Many jobs in one call: handed over in slices, so that memory is bounded, and answered for together. */
+import {
+  DurabilityError,
+  EnqueueUnconfirmedError,
+  OverloadedError,
+  QueueFullError,
+} from "../model/errors.ts";
+import { ENQUEUE_MANY_SLICE, ENQUEUE_MANY_SLICE_BYTES } from "../model/limits.ts";
+import type { EnqueueReply, NewJob } from "../store/messages.ts";
+
+/**
+ * @returns the replies in the order of the jobs
+ * @throws the first error; where it names ids, all of those that are not known to be stored and confirmed
+ */
+export async function enqueueInSlices(
+  jobs: readonly NewJob[],
+  enqueue: (job: NewJob) => Promise<EnqueueReply>,
+): Promise<EnqueueReply[]> {
+  const replies: EnqueueReply[] = [];
+  while (replies.length < jobs.length) {
+    const slice = takeSlice(jobs, replies.length);
+    const results = await Promise.allSettled(slice.map(enqueue));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed) {
+      const refused = slice.filter((_, index) => results[index]?.status === "rejected");
+      const rest = jobs.slice(replies.length + slice.length);
+      throw errorOfMany(
+        failed.reason,
+        [...refused, ...rest].map(({ id }) => id),
+      );
+    }
+    for (const result of results) {
+      replies.push((result as PromiseFulfilledResult<EnqueueReply>).value);
+    }
+  }
+  return replies;
+}
+
+/** The error of one job, as that of all jobs that are not known to be stored, or not confirmed. */
+function errorOfMany(error: unknown, ids: readonly string[]): unknown {
+  if (error instanceof QueueFullError) {
+    return new QueueFullError(error.message, { cause: error, ids });
+  }
+  if (error instanceof OverloadedError) {
+    return new OverloadedError(error.message, { cause: error, ids });
+  }
+  if (error instanceof DurabilityError) {
+    return new DurabilityError(ids, error, { cause: error });
+  }
+  return error instanceof EnqueueUnconfirmedError
+    ? new EnqueueUnconfirmedError(ids, error.timeoutMs, { cause: error.cause })
+    : error;
+}
+
+/** As many jobs as may wait in memory at a time, at least one. */
+function takeSlice(jobs: readonly NewJob[], first: number): readonly NewJob[] {
+  let bytes = 0;
+  let end = first;
+  while (
+    end < jobs.length &&
+    end - first < ENQUEUE_MANY_SLICE &&
+    bytes < ENQUEUE_MANY_SLICE_BYTES
+  ) {
+    bytes += jobs[end]!.envelope.length;
+    end += 1;
+  }
+  return jobs.slice(first, end);
+}
