@@ -1,0 +1,172 @@
+/**
+ * Random steps as plain data, so that fast-check can print and shrink them. A step names jobs and
+ * leases by reference ("the second lease in force"): which they are shows when its turn comes.
+ */
+import fc from "fast-check";
+
+export interface LeaseRef {
+  /**
+   * In force, given at any time, a held job under the token of another claim, or a token that was
+   * never given.
+   */
+  readonly lease: "held" | "former" | "mixed" | "unknown";
+  readonly nth: number;
+}
+
+/** In `inMs` from now, or at a moment that stays the same however often it is named. */
+export type DueRef = { readonly inMs: number } | { readonly atMs: number };
+
+const nth = fc.nat(5);
+const job = fc.nat(6);
+const flag = fc.constantFrom(0 as const, 1 as const);
+const delayMs = fc.constantFrom(0, 0, 1, 500, 2_000, 60_000);
+const fewJobs = fc.constantFrom(1, 2, 3, 100);
+const bytes = fc.constantFrom(1, 20, 1_000_000);
+const worker = fc.nat(5);
+
+const leaseRef: fc.Arbitrary<LeaseRef> = fc.record({
+  lease: fc.oneof(
+    { weight: 6, arbitrary: fc.constant("held" as const) },
+    { weight: 2, arbitrary: fc.constant("former" as const) },
+    { weight: 1, arbitrary: fc.constantFrom("mixed" as const, "unknown" as const) },
+  ),
+  nth,
+});
+const due: fc.Arbitrary<DueRef> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ inMs: delayMs }) },
+  { weight: 1, arbitrary: fc.record({ atMs: fc.constantFrom(-5_000, 0, 3_000, 90_000) }) },
+);
+
+function list<T>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> {
+  return fc.array(item, { minLength: 1, maxLength: 4 });
+}
+
+const enqueue = fc.record({
+  script: fc.constant("enqueue" as const),
+  items: list(fc.record({ job: fc.nat(5), body: fc.constantFrom(0, 0, 0, 1, 30), due })),
+});
+
+const claim = fc.record({
+  script: fc.constant("claim" as const),
+  worker,
+  maxJobs: fewJobs,
+  maxBytes: bytes,
+  visibilityTimeoutMs: fc.constantFrom(100, 5_000, 30_000),
+  pollIntervalMs: fc.constantFrom(0, 800, 5_000, 60_000),
+  comesBack: flag,
+});
+
+const ack = fc.record({ script: fc.constant("ack" as const), items: list(leaseRef) });
+
+const nack = fc.record({
+  script: fc.constant("nack" as const),
+  items: list(
+    fc.record({
+      ref: leaseRef,
+      delayMs,
+      counts: flag,
+      error: fc.constantFrom("", "boom"),
+    }),
+  ),
+});
+
+const bury = fc.record({
+  script: fc.constant("bury" as const),
+  items: list(fc.record({ ref: leaseRef, counts: flag, reason: fc.constantFrom("", "hopeless") })),
+});
+
+const extend = fc.record({
+  script: fc.constant("extend" as const),
+  visibilityTimeoutMs: fc.constantFrom(100, 5_000, 30_000),
+  items: list(leaseRef),
+});
+
+const reap = fc.record({
+  script: fc.constant("reap" as const),
+  maxJobs: fewJobs,
+  delaysMs: fc.constantFrom([0], [1_000], [0, 1_000, 5_000]),
+});
+
+const byIds = fc.record({
+  script: fc.constantFrom("redrive" as const, "redrive" as const, "purge" as const),
+  items: list(job),
+});
+
+const cancel = fc.record({ script: fc.constant("cancel" as const), job });
+const reschedule = fc.record({ script: fc.constant("reschedule" as const), job, due });
+const leave = fc.record({ script: fc.constant("leave" as const), worker });
+const pausing = fc.record({
+  script: fc.constantFrom("pause" as const, "resume" as const, "resume" as const),
+});
+
+const looking = fc.record({ script: fc.constantFrom("stats" as const, "open" as const) });
+const peek = fc.record({
+  script: fc.constant("peek" as const),
+  maxBytes: bytes,
+  items: list(job),
+});
+const listDead = fc.record({
+  script: fc.constant("listDead" as const),
+  maxJobs: fewJobs,
+  after: fc.option(job, { nil: undefined }),
+  untilMs: fc.constantFrom(-1_000, 1_000_000),
+});
+
+/** The same call once more: the last one, or one from before. */
+const repeat = fc.record({
+  script: fc.constant("repeat" as const),
+  back: fc.constantFrom(0, 0, 0, 1, 2, 4, 8),
+});
+
+const passTime = fc.record({
+  script: fc.constant("passTime" as const),
+  ms: fc.constantFrom(1, 99, 100, 1_000, 5_000, 30_000, 3_600_001),
+});
+
+/** As if the last token came from a clock that was ahead, before a failover. */
+const clockWasAhead = fc.record({
+  script: fc.constant("clockWasAhead" as const),
+  ms: fc.nat(2_000),
+});
+
+const step = fc.oneof(
+  { weight: 14, arbitrary: enqueue },
+  { weight: 16, arbitrary: claim },
+  { weight: 7, arbitrary: ack },
+  { weight: 9, arbitrary: nack },
+  { weight: 8, arbitrary: bury },
+  { weight: 6, arbitrary: extend },
+  { weight: 8, arbitrary: reap },
+  { weight: 5, arbitrary: byIds },
+  { weight: 4, arbitrary: cancel },
+  { weight: 5, arbitrary: reschedule },
+  { weight: 3, arbitrary: leave },
+  { weight: 3, arbitrary: pausing },
+  { weight: 3, arbitrary: looking },
+  { weight: 3, arbitrary: peek },
+  { weight: 3, arbitrary: listDead },
+  { weight: 14, arbitrary: repeat },
+  { weight: 12, arbitrary: passTime },
+  { weight: 1, arbitrary: clockWasAhead },
+);
+
+export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+export type CallStep = Exclude<Step, { readonly script: "repeat" | "passTime" | "clockWasAhead" }>;
+
+/** What one run of the property is made of. */
+export interface Sequence {
+  readonly ids: readonly string[];
+  readonly hasWakeups: boolean;
+  readonly steps: readonly Step[];
+}
+
+const JOBS_OF_A_SEQUENCE = 6;
+
+export function sequences(ids: readonly string[]): fc.Arbitrary<Sequence> {
+  const length = { minLength: JOBS_OF_A_SEQUENCE, maxLength: JOBS_OF_A_SEQUENCE };
+  return fc.record({
+    ids: fc.shuffledSubarray([...ids], length),
+    hasWakeups: fc.constantFrom(true, true, true, false),
+    steps: fc.array(step, { minLength: 1, maxLength: 60, size: "max" }),
+  });
+}
