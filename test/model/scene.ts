@@ -1,7 +1,7 @@
 /** Makes calls of steps: which job, lease and request a step means shows only when its turn comes. */
 import type { Call, LeaseKey } from "./calls.ts";
 import type { ReferenceQueue } from "./reference-queue.ts";
-import type { CallStep, DueRef, LeaseRef } from "./steps.ts";
+import type { CallStep, DueRef, JobRef, LeaseRef } from "./steps.ts";
 
 const WORKERS = ["w1", "w2", "w3", "w4", "w5", "w6"] as const;
 /** Those with a subscriber; the others are gone. */
@@ -52,15 +52,18 @@ export class Scene {
       }
       case "redrive":
       case "purge":
-        return { script: step.script, items: step.items.map((job) => ({ id: this.#id(job) })) };
+        return {
+          script: step.script,
+          items: step.items.map((ref) => ({ id: this.#job(ref, queue) })),
+        };
       case "peek": {
-        const items = step.items.map((job) => ({ id: this.#id(job) }));
+        const items = step.items.map((ref) => ({ id: this.#job(ref, queue) }));
         return { script: step.script, args: { maxBytes: step.maxBytes }, items };
       }
       case "cancel":
-        return { script: step.script, args: { id: this.#id(step.job) } };
+        return { script: step.script, args: { id: this.#job(step.ref, queue) } };
       case "reschedule": {
-        const args = { id: this.#id(step.job), dueText: this.#dueText(step.due) };
+        const args = { id: this.#job(step.ref, queue), dueText: this.#dueText(step.due) };
         return { script: step.script, args };
       }
       case "leave":
@@ -88,6 +91,11 @@ export class Scene {
     return this.#ids[job] ?? "stranger";
   }
 
+  #job({ job, nth }: JobRef, queue: ReferenceQueue): string {
+    const there = job === "any" ? undefined : pick(queue.in(job), nth);
+    return there?.id ?? this.#id(nth);
+  }
+
   #dueText(due: DueRef): string {
     return "inMs" in due ? `+${due.inMs}` : String(this.#startedAt + due.atMs);
   }
@@ -109,7 +117,7 @@ export class Scene {
 
   #deadPage(step: CallStep & { script: "listDead" }, queue: ReferenceQueue): Call {
     const { maxJobs, untilMs, after } = step;
-    const afterId = after === undefined ? "" : this.#id(after);
+    const afterId = after === undefined ? "" : this.#job(after, queue);
     const died = queue.in("dead").find(({ id }) => id === afterId)?.at;
     const afterMs = died ?? this.#startedAt - 1_000;
     const args = { maxJobs, afterId, afterMs, untilMs: this.#startedAt + untilMs };
