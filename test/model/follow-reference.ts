@@ -1,11 +1,31 @@
+/** Lets fast-check look for a sequence of calls that the scripts answer differently from the reference. */
+import { randomInt } from "node:crypto";
 import fc from "fast-check";
+import { it } from "vitest";
 import { play } from "./play.ts";
 import { setStage } from "./stage.ts";
 import { sequences } from "./steps.ts";
 
-export async function followReference(ids: readonly string[]): Promise<void> {
-  const stage = await setStage();
-  const property = fc.asyncProperty(sequences(ids), (sequence) => play(sequence, stage));
-  const numRuns = Number(process.env["HOLDFAST_TEST_MODEL_RUNS"] ?? 1_000);
-  await fc.assert(property, { numRuns });
+/** For more sequences or a quick look, and to play a failure again with the seed and path it names. */
+const {
+  HOLDFAST_MODEL_SEQUENCES: count = "1000",
+  HOLDFAST_MODEL_SEED: freshSeed = String(randomInt(2 ** 31)),
+  HOLDFAST_MODEL_PATH: path,
+} = process.env;
+
+const FIXED_SEED = 20_261_124;
+
+/** A guard against a hang, not a measure: a thousand sequences take half a minute. */
+const TIMEOUT_MS = 900_000;
+
+export function itFollowsTheReference(ids: readonly string[]): void {
+  const sets = [
+    { seed: Number(freshSeed), numRuns: Number(count), ...(path === undefined ? {} : { path }) },
+    { seed: FIXED_SEED, numRuns: Math.ceil(Number(count) / 5) },
+  ];
+  it.for(sets)("in $numRuns sequences of the seed $seed", TIMEOUT_MS, async (set) => {
+    const stage = await setStage();
+    const property = fc.asyncProperty(sequences(ids), (sequence) => play(sequence, stage));
+    await fc.assert(property, set);
+  });
 }

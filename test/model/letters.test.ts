@@ -1,4 +1,6 @@
-import { it } from "vitest";
-import { followReference } from "./follow-reference.ts";
+import { describe } from "vitest";
+import { itFollowsTheReference } from "./follow-reference.ts";
 
-it("follows the reference", () => followReference(["a", "b", "c", "d", "e", "f"]), 600_000);
+describe("a queue follows its reference", () => {
+  itFollowsTheReference(["a", "b", "c", "d", "e", "f"]);
+});

@@ -47,6 +47,8 @@ class Player {
 
   async play(step: Step): Promise<void> {
     switch (step.script) {
+      case "nothing":
+        return;
       case "passTime":
         this.log.push(JSON.stringify(step));
         this.reference.passTime(step.ms);
