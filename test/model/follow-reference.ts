@@ -23,7 +23,7 @@ export function itFollowsTheReference(ids: readonly string[]): void {
     { seed: Number(freshSeed), numRuns: Number(count), ...(path === undefined ? {} : { path }) },
     { seed: FIXED_SEED, numRuns: Math.ceil(Number(count) / 5) },
   ];
-  it.for(sets)("in $numRuns sequences of the seed $seed", TIMEOUT_MS, async (set) => {
+  it.for(sets)("in $numRuns sequences of the seed $seed", { timeout: TIMEOUT_MS }, async (set) => {
     const stage = await setStage();
     const property = fc.asyncProperty(sequences(ids), (sequence) => play(sequence, stage));
     await fc.assert(property, set);
