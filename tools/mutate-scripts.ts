@@ -12,7 +12,7 @@ import { breakScripts } from "./mutants/break-script.ts";
 import { claiming } from "./mutants/claiming.ts";
 import { enqueueing } from "./mutants/enqueueing.ts";
 import type { Mutant } from "./mutants/mutant.ts";
-import { redFiles } from "./mutants/run-tests.ts";
+import { redFiles, type Stage } from "./mutants/run-tests.ts";
 import { settling } from "./mutants/settling.ts";
 import { startServer } from "./redis/start-server.ts";
 
@@ -24,25 +24,36 @@ const all = [enqueueing, claiming, settling, administering, auditing]
   .flatMap((mutants) => Object.entries(mutants))
   .flatMap(([file, mutants]) => mutants.map((mutant) => ({ file, mutant })));
 
-/** Own tests of the scripts first, with a short run of the model; then the others. */
-function stagesFor(names: readonly string[]): { files: string[]; sequences: number }[] {
-  const own = readdirSync(join(import.meta.dirname, "..", scriptTests))
-    .filter((file) =>
-      names.some((name) => file === `${name}.test.ts` || file.startsWith(`${name}-`)),
-    )
-    .map((file) => `${scriptTests}/${file}`);
-  const halfway = [`${scriptTests}/atomicity.test.ts`, `${scriptTests}/keys.test.ts`];
-  return [
-    { files: [...own, modelTests], sequences: 100 },
-    { files: halfway, sequences: 0 },
-    { files: [scriptTests, "test/model"], sequences: 500 },
-  ];
+/** Which tests, in which order: those that are likely to notice come first. */
+function stagesFor(names: readonly string[], { isAboutFailing }: Mutant): Stage[] {
+  const files = readdirSync(join(import.meta.dirname, "..", scriptTests)).filter(
+    (file) => file !== "generated.test.ts", // it compares the scripts with their files
+  );
+  const own = files.filter((file) => names.some((name) => isTestOf(file, name)));
+  const near: Stage = { files: [...own.map(inScriptTests), modelTests], sequences: 50 };
+  const failing: Stage = {
+    files: ["atomicity.test.ts", "keys.test.ts"].map(inScriptTests),
+    sequences: 0,
+    testNames: names.join("|"),
+  };
+  const rest: Stage = { files: [...files.map(inScriptTests), "test/model"], sequences: 250 };
+  return isAboutFailing ? [failing, near, rest] : [near, failing, rest];
+}
+
+function isTestOf(file: string, script: string): boolean {
+  return file === `${script}.test.ts` || file.startsWith(`${script}-`);
+}
+
+function inScriptTests(file: string): string {
+  return `${scriptTests}/${file}`;
 }
 
 async function verdictOn(file: string, mutant: Mutant, redisUrl: string): Promise<string> {
   const { module, names } = breakScripts(file, mutant);
-  for (const { files, sequences } of stagesFor(names)) {
-    const red = await redFiles({ module, redisUrl, files, sequences });
+  const stages = stagesFor(names, mutant);
+  // What cannot be told apart is not looked for in all tests.
+  for (const stage of mutant.isEquivalent === undefined ? stages : stages.slice(0, 2)) {
+    const red = await redFiles({ module, redisUrl, ...stage });
     if (red.length > 0) {
       return `killed by ${red.map((name) => name.replace(/^test\/(integration\/)?/, "")).join(", ")}`;
     }

@@ -76,7 +76,7 @@ return reply`,
 
 export const bury = {
   name: "bury",
-  sha1: "cee8f57c074f92fab1831a23e82958bd71c57af7",
+  sha1: "8ac895c5878d3a21b2e35664e3ad67f25232b0bd",
   keys: ["processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token", "counts", "reason"],
@@ -131,7 +131,6 @@ local now = now_ms()
 local buried = total(meta_key, "buried")
 redis.call("ZCARD", dead_key) -- checks the types: nothing may fail after the first write
 redis.call("HLEN", errors_key)
-redis.call("HLEN", attempts_key)
 
 local reply, leases, scores, attempts, reasons = {}, {}, {}, {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
@@ -865,7 +864,7 @@ return reply`,
 
 export const nack = {
   name: "nack",
-  sha1: "92f99691af6014ff0f8712021d5a3aa25a9c49ce",
+  sha1: "a3c4938f1300bd2d778f82872ebed19bcd47bdef",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id", "token", "delayMs", "counts", "error"],
@@ -957,7 +956,6 @@ local retried = total(meta_key, "retried")
 redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
 redis.call("ZCARD", waiting_key)
 redis.call("HLEN", errors_key)
-redis.call("HLEN", attempts_key)
 
 local reply, leases, scores, attempts, errors = {}, {}, {}, {}, {}
 local earliest_due, counted = math.huge, 0
@@ -1175,7 +1173,7 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "ff6477f52ded36bb6acd40e41cf7df4d2098c2b0",
+  sha1: "2c1204bb67a049e9f9c3e8563376663e1d9918be",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
@@ -1270,8 +1268,6 @@ local now = now_ms()
 local expired_total = total(meta_key, "expired")
 redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
 redis.call("ZCARD", waiting_key)
-redis.call("HLEN", errors_key)
-redis.call("HLEN", attempts_key)
 local expired = redis.call("ZRANGE", processing_key, "-inf", now, "BYSCORE", "LIMIT", 0, max_jobs)
 local next_end = tonumber(redis.call("ZRANGE", processing_key, #expired, #expired, "WITHSCORES")[2])
 local reply = { next_end and math.max(0, next_end - now) or -1 }

@@ -1,6 +1,6 @@
 /** Lets fast-check look for a sequence of calls that the scripts answer differently from the reference. */
 import { randomInt } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { it } from "vitest";
 import { play } from "./play.ts";
 import { setStage } from "./stage.ts";

@@ -10,6 +10,8 @@ import { readSnapshot, shiftTimes, type Snapshot } from "../helpers/script-state
 import type { Call, Reply } from "./calls.ts";
 import type { LastClaim } from "./reference-queue.ts";
 
+const definitions: Readonly<Record<Call["script"], ScriptDefinition>> = scripts;
+
 export interface Seen {
   readonly reply: Reply;
   readonly fromUs: number;
@@ -34,7 +36,7 @@ export class RealQueue {
 
   /** All commands of a step travel together: a connection's commands run in their order. */
   async call(call: Call): Promise<Seen> {
-    const script: ScriptDefinition = scripts[call.script];
+    const script = definitions[call.script];
     const given = "args" in call ? call.args : {};
     const args = { ...given, wakeChannel: this.#wakeChannel, dataVersion: 1 };
     const items: readonly object[] = "items" in call ? call.items : [];

@@ -60,7 +60,9 @@ export class ReferenceQueue {
   }
 
   copy(): ReferenceQueue {
-    return Object.assign(new ReferenceQueue(this.#hearing), structuredClone({ ...this }));
+    const { jobs, claims, waiting, totals, version, token, isPaused, woken } = this;
+    const state = { jobs, claims, waiting, totals, version, token, isPaused, woken };
+    return Object.assign(new ReferenceQueue(this.#hearing), structuredClone(state));
   }
 
   passTime(ms: number): void {

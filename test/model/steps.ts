@@ -2,7 +2,7 @@
  * Random steps as plain data, so that fast-check can print and shrink them. A step names jobs and
  * leases by reference ("the second lease in force"): which they are shows when its turn comes.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 export interface JobRef {
   /** Any id, also those of no job; or a job that is in this place, if there is one. */

@@ -1,14 +1,14 @@
 /** Ways to break the scripts that administer a queue, and those that only read. */
-import { mutant, type Mutants, without } from "./mutant.ts";
+import { mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
 
 const CHECKS_TYPES = " -- checks the types: nothing may fail after the first write";
 const CHECKS_TYPE = " -- checks the type: nothing may fail after the first write";
 
 const redrive = [
-  without(`redis.call("ZCARD", delayed_key)${CHECKS_TYPES}`, "does not check the type of delayed"),
-  without(`redis.call("ZCARD", waiting_key)`, "does not check the type of waiting"),
-  without(`redis.call("HLEN", errors_key)`, "does not check the type of errors"),
-  without(`redis.call("HLEN", attempts_key)`, "does not check the type of attempts"),
+  unchecked("delayed", `redis.call("ZCARD", delayed_key)${CHECKS_TYPES}`),
+  unchecked("waiting", `redis.call("ZCARD", waiting_key)`),
+  unchecked("errors", `redis.call("HLEN", errors_key)`),
+  unchecked("attempts", `redis.call("HLEN", attempts_key)`),
   mutant(
     "redrives what is not dead",
     `not seen[id] and redis.call("ZSCORE", dead_key, id)`,
@@ -27,17 +27,16 @@ const redrive = [
   mutant("keeps the error", `redis.call("HDEL", errors_key, unpack(ids))`, ""),
   mutant("counts a batch as one", "redriven + #scores / 2", "redriven + 1"),
   mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, now)", ""),
-  mutant(
-    "writes before it removes",
+  writesFirst(
     `redis.call("ZREM", dead_key, unpack(ids))`,
-    `redis.call("HSET", meta_key, "redriven", redriven)\nredis.call("ZREM", dead_key, unpack(ids))`,
+    `redis.call("HSET", meta_key, "redriven", redriven)`,
   ),
 ];
 
 const purge = [
-  without(`redis.call("HLEN", jobs_key)${CHECKS_TYPES}`, "does not check the type of jobs"),
-  without(`redis.call("HLEN", attempts_key)`, "does not check the type of attempts"),
-  without(`redis.call("HLEN", errors_key)`, "does not check the type of errors"),
+  unchecked("jobs", `redis.call("HLEN", jobs_key)${CHECKS_TYPES}`),
+  unchecked("attempts", `redis.call("HLEN", attempts_key)`),
+  unchecked("errors", `redis.call("HLEN", errors_key)`),
   mutant("purges an id twice", "not seen[id] and redis.call", "redis.call"),
   mutant(
     "purges what is not dead",
@@ -50,10 +49,9 @@ const purge = [
   mutant("leaves the attempts", `redis.call("HDEL", attempts_key, unpack(ids))`, ""),
   mutant("leaves the error", `redis.call("HDEL", errors_key, unpack(ids))`, ""),
   mutant("counts a batch as one", "purged + #ids", "purged + 1"),
-  mutant(
-    "writes before it removes",
+  writesFirst(
     `redis.call("ZREM", dead_key, unpack(ids))`,
-    `redis.call("HSET", meta_key, "purged", purged)\nredis.call("ZREM", dead_key, unpack(ids))`,
+    `redis.call("HSET", meta_key, "purged", purged)`,
   ),
 ];
 
@@ -63,18 +61,17 @@ const cancel = [
     `if not redis.call("ZSCORE", delayed_key, id) then`,
     "if false then",
   ),
-  without(`redis.call("HLEN", jobs_key)${CHECKS_TYPES}`, "does not check the type of jobs"),
-  without(`redis.call("HLEN", attempts_key)`, "does not check the type of attempts"),
-  without(`redis.call("HLEN", errors_key)`, "does not check the type of errors"),
+  unchecked("jobs", `redis.call("HLEN", jobs_key)${CHECKS_TYPES}`),
+  unchecked("attempts", `redis.call("HLEN", attempts_key)`),
+  unchecked("errors", `redis.call("HLEN", errors_key)`),
   mutant("leaves the job in delayed", `redis.call("ZREM", delayed_key, id)`, ""),
   mutant("leaves the envelope", `redis.call("HDEL", jobs_key, id)`, ""),
   mutant("leaves the attempts", `redis.call("HDEL", attempts_key, id)`, ""),
   mutant("leaves the error", `redis.call("HDEL", errors_key, id)`, ""),
   mutant("counts none", "cancelled + 1", "cancelled"),
-  mutant(
-    "writes before it removes",
+  writesFirst(
     `redis.call("ZREM", delayed_key, id)`,
-    `redis.call("HSET", meta_key, "cancelled", cancelled)\nredis.call("ZREM", delayed_key, id)`,
+    `redis.call("HSET", meta_key, "cancelled", cancelled)`,
   ),
 ];
 
@@ -87,16 +84,16 @@ const reschedule = [
   mutant("takes any due time", "milliseconds(due_text)", "tonumber(due_text)"),
   mutant("counts every due time from now", "if string.byte(due_text) == 43 then", "if true then"),
   mutant("counts no due time from now", "if string.byte(due_text) == 43 then", "if false then"),
-  without(`redis.call("ZCARD", waiting_key)${CHECKS_TYPES}`, "does not check the type of waiting"),
-  without(`redis.call("HLEN", meta_key)`, "does not check the type of meta"),
+  unchecked("waiting", `redis.call("ZCARD", waiting_key)${CHECKS_TYPES}`),
+  unchecked("meta", `redis.call("HLEN", meta_key)`),
   mutant("writes before it removes", `redis.call("ZREM", delayed_key, id)`, ""),
   mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, due)", ""),
   mutant("wakes for a job that is not due", "wake_channel, now, due)", "wake_channel, now, now)"),
 ];
 
 const leave = [
-  without(`redis.call("HLEN", claims_key)${CHECKS_TYPES}`, "does not check the type of claims"),
-  without(`redis.call("HLEN", meta_key)`, "does not check the type of meta"),
+  unchecked("claims", `redis.call("HLEN", claims_key)${CHECKS_TYPES}`),
+  unchecked("meta", `redis.call("HLEN", meta_key)`),
   mutant("stays in waiting", `redis.call("ZREM", waiting_key, worker_id)`, ""),
   mutant("keeps its claim", `redis.call("HDEL", claims_key, worker_id)`, ""),
   mutant("hands over no watch", "if head_due then", "if false then"),
@@ -113,7 +110,7 @@ const pause = [
 ];
 
 const resume = [
-  without(`redis.call("ZCARD", waiting_key)${CHECKS_TYPE}`, "does not check the type of waiting"),
+  unchecked("waiting", `redis.call("ZCARD", waiting_key)${CHECKS_TYPE}`),
   mutant("does not resume", `redis.call("HDEL", meta_key, "paused")`, ""),
   mutant("hands over no watch", "if head_due then", "if false then"),
   mutant(

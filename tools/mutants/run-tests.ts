@@ -8,12 +8,17 @@ const rootFolder = join(import.meta.dirname, "../..");
 const vitest = join(rootFolder, "node_modules/vitest/vitest.mjs");
 const TIMEOUT_MS = 300_000;
 
-interface Run {
-  readonly module: string;
-  readonly redisUrl: string;
+export interface Stage {
   readonly files: readonly string[];
   /** How many sequences the model plays. */
   readonly sequences: number;
+  /** A regular expression; all tests of the files without it. */
+  readonly testNames?: string;
+}
+
+interface Run extends Stage {
+  readonly module: string;
+  readonly redisUrl: string;
 }
 
 interface Report {
@@ -21,7 +26,13 @@ interface Report {
 }
 
 /** @throws if the tests did not run to a report */
-export async function redFiles({ module, redisUrl, files, sequences }: Run): Promise<string[]> {
+export async function redFiles({
+  module,
+  redisUrl,
+  files,
+  sequences,
+  testNames = "",
+}: Run): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-mutant-"));
   try {
     const scripts = join(folder, "generated.ts");
@@ -29,6 +40,7 @@ export async function redFiles({ module, redisUrl, files, sequences }: Run): Pro
     writeFileSync(scripts, module);
     const config = join(import.meta.dirname, "vitest.config.ts");
     const args = ["run", "--config", config, "--reporter=json", `--outputFile=${report}`, ...files];
+    if (testNames !== "") args.push("--testNamePattern", testNames);
     await runToEnd([vitest, ...args], {
       REDIS_URL: redisUrl,
       HOLDFAST_MUTATED_SCRIPTS: scripts,
@@ -39,7 +51,7 @@ export async function redFiles({ module, redisUrl, files, sequences }: Run): Pro
     if (testResults.length === 0) {
       throw new Error(`no tests in ${files.join(", ")}`);
     }
-    const red = testResults.filter(({ status }) => status !== "passed");
+    const red = testResults.filter(({ status }) => status === "failed");
     return red.map(({ name }) => name.slice(name.indexOf("/test/") + 1));
   } finally {
     rmSync(folder, { recursive: true });

@@ -1,5 +1,5 @@
 /** Ways to break what happens to jobs that are held. */
-import { equivalent, mutant, type Mutants, without } from "./mutant.ts";
+import { equivalent, mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
 
 const ack = [
   mutant("answers 0 for what it acked a moment before", "(acked[id] or ", "("),
@@ -21,10 +21,9 @@ const ack = [
     `redis.call("HSET", meta_key, "completed", completed + #ids)`,
     `redis.call("HINCRBY", meta_key, "completed", #ids)`,
   ),
-  mutant(
-    "writes before it removes",
-    `  redis.call("HDEL", jobs_key, unpack(ids))`,
-    `  redis.call("HSET", meta_key, "completed", completed)\n  redis.call("HDEL", jobs_key, unpack(ids))`,
+  writesFirst(
+    `redis.call("HDEL", jobs_key, unpack(ids))`,
+    `redis.call("HSET", meta_key, "completed", completed)`,
   ),
   mutant(
     "does not check the types of attempts and errors",
@@ -34,13 +33,12 @@ const ack = [
 ];
 
 const nack = [
-  without(
+  unchecked(
+    "delayed",
     `redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write`,
-    "does not check the type of delayed",
   ),
-  without(`redis.call("ZCARD", waiting_key)`, "does not check the type of waiting"),
-  without(`redis.call("HLEN", errors_key)`, "does not check the type of errors"),
-  without(`redis.call("HLEN", attempts_key)`, "does not check the type of attempts"),
+  unchecked("waiting", `redis.call("ZCARD", waiting_key)`),
+  unchecked("errors", `redis.call("HLEN", errors_key)`),
   mutant("takes any delay", "milliseconds(list[at + 2])", "tonumber(list[at + 2])"),
   mutant("ignores the delay", "local due = now + delay_ms", "local due = now"),
   mutant("answers that no job is gone", "reply[index] = exists and 0 or -1", "reply[index] = 0"),
@@ -58,20 +56,18 @@ const nack = [
   mutant("writes where no job is left", "if #scores > 0 then", "if true then"),
   mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)", ""),
   mutant("wakes for the last job of a list", "math.min(earliest_due, due)", "due"),
-  mutant(
-    "writes before it removes",
+  writesFirst(
     `redis.call("ZREM", processing_key, unpack(leases))`,
-    `redis.call("HSET", meta_key, "retried", retried)\nredis.call("ZREM", processing_key, unpack(leases))`,
+    `redis.call("HSET", meta_key, "retried", retried)`,
   ),
 ];
 
 const bury = [
-  without(
+  unchecked(
+    "dead",
     `redis.call("ZCARD", dead_key) -- checks the types: nothing may fail after the first write`,
-    "does not check the type of dead",
   ),
-  without(`redis.call("HLEN", errors_key)`, "does not check the type of errors"),
-  without(`redis.call("HLEN", attempts_key)`, "does not check the type of attempts"),
+  unchecked("errors", `redis.call("HLEN", errors_key)`),
   mutant("answers that no job is gone", "reply[index] = exists and 0 or -1", "reply[index] = 0"),
   mutant("buries a lease without a job", "if lease and exists then", "if lease then"),
   mutant("keeps a lease without a job", "  if lease then\n", "  if lease and exists then\n"),
@@ -84,10 +80,9 @@ const bury = [
   mutant("counts a batch as one", "buried + #scores / 2", "buried + 1"),
   mutant("writes where nothing is held", "if #leases > 0 then", "if true then"),
   mutant("writes where no job is left", "if #scores > 0 then", "if true then"),
-  mutant(
-    "writes before it removes",
+  writesFirst(
     `redis.call("ZREM", processing_key, unpack(leases))`,
-    `redis.call("HSET", meta_key, "buried", buried)\nredis.call("ZREM", processing_key, unpack(leases))`,
+    `redis.call("HSET", meta_key, "buried", buried)`,
   ),
 ];
 
@@ -113,13 +108,11 @@ const extend = [
 ];
 
 const reap = [
-  without(
+  unchecked(
+    "delayed",
     `redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write`,
-    "does not check the type of delayed",
   ),
-  without(`redis.call("ZCARD", waiting_key)`, "does not check the type of waiting"),
-  without(`redis.call("HLEN", errors_key)`, "does not check the type of errors"),
-  without(`redis.call("HLEN", attempts_key)`, "does not check the type of attempts"),
+  unchecked("waiting", `redis.call("ZCARD", waiting_key)`),
   mutant("reaps leases in force", `"-inf", now, "BYSCORE"`, `"-inf", "+inf", "BYSCORE"`),
   mutant(
     "leaves a lease that ends just now",
@@ -173,10 +166,9 @@ const reap = [
   mutant("counts a batch as one", "expired_total + #scores / 2", "expired_total + 1"),
   mutant("writes where no job is left", "if #scores > 0 then", "if true then"),
   mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)", ""),
-  mutant(
-    "writes before it removes",
-    "if #expired > 0 then",
-    `if #scores > 0 then\n  redis.call("HSET", attempts_key, unpack(attempts))\nend\nif #expired > 0 then`,
+  writesFirst(
+    `if #expired > 0 then`,
+    `if #scores > 0 then\n  redis.call("HSET", attempts_key, unpack(attempts))\nend`,
   ),
 ];
 
