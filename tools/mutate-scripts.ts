@@ -18,7 +18,6 @@ import { startServer } from "./redis/start-server.ts";
 
 const AT_A_TIME = 2;
 const scriptTests = "test/integration/scripts";
-const modelTests = "test/model/letters.test.ts";
 
 const all = [enqueueing, claiming, settling, administering, auditing]
   .flatMap((mutants) => Object.entries(mutants))
@@ -30,14 +29,15 @@ function stagesFor(names: readonly string[], { isAboutFailing }: Mutant): Stage[
     (file) => file !== "generated.test.ts", // it compares the scripts with their files
   );
   const own = files.filter((file) => names.some((name) => isTestOf(file, name)));
-  const near: Stage = { files: [...own.map(inScriptTests), modelTests], sequences: 50 };
+  const near: Stage = { files: own.map(inScriptTests), sequences: 0 };
   const failing: Stage = {
     files: ["atomicity.test.ts", "keys.test.ts"].map(inScriptTests),
     sequences: 0,
     testNames: names.join("|"),
   };
-  const rest: Stage = { files: [...files.map(inScriptTests), "test/model"], sequences: 250 };
-  return isAboutFailing ? [failing, near, rest] : [near, failing, rest];
+  const model: Stage = { files: ["test/model"], sequences: 250 };
+  const rest: Stage = { files: files.map(inScriptTests), sequences: 0 };
+  return isAboutFailing ? [failing, near, model, rest] : [near, failing, model, rest];
 }
 
 function isTestOf(file: string, script: string): boolean {
@@ -52,7 +52,7 @@ async function verdictOn(file: string, mutant: Mutant, redisUrl: string): Promis
   const { module, names } = breakScripts(file, mutant);
   const stages = stagesFor(names, mutant);
   // What cannot be told apart is not looked for in all tests.
-  for (const stage of mutant.isEquivalent === undefined ? stages : stages.slice(0, 2)) {
+  for (const stage of mutant.isEquivalent === undefined ? stages : stages.slice(0, 3)) {
     const red = await redFiles({ module, redisUrl, ...stage });
     if (red.length > 0) {
       return `killed by ${red.map((name) => name.replace(/^test\/(integration\/)?/, "")).join(", ")}`;

@@ -3,7 +3,7 @@ import type { ScriptDefinition } from "./definition.ts";
 
 export const ack = {
   name: "ack",
-  sha1: "57a8e0ed8432fad7afc2ba22ab32acdc7e6cf067",
+  sha1: "4f290a56b929b59af728b2f51c775453e722baf6",
   keys: ["processing", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token"],
@@ -18,7 +18,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -76,7 +76,7 @@ return reply`,
 
 export const bury = {
   name: "bury",
-  sha1: "8ac895c5878d3a21b2e35664e3ad67f25232b0bd",
+  sha1: "07fb90f7dccf2161f048acf1e1b8e4cedfa7b900",
   keys: ["processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token", "counts", "reason"],
@@ -97,7 +97,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -218,7 +218,7 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "09abbb39f22221dde754b36dc7b02a44298a1654",
+  sha1: "9b06cd69ab7ea51b356a5c53074c2f0de55d8e4d",
   keys: ["delayed", "processing", "jobs", "attempts", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
@@ -245,7 +245,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -575,7 +575,7 @@ return reply`,
 
 export const extend = {
   name: "extend",
-  sha1: "7994835af3c66f9463cf374895bd14666387c6b4",
+  sha1: "5aab20b0d11755bf9604322b19dc75d50538b3cc",
   keys: ["processing"],
   args: ["visibilityTimeoutMs"],
   listFields: ["id", "token"],
@@ -602,7 +602,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -617,7 +617,8 @@ local function held_leases(processing_key, list, first, stride)
 end
 -- extend: the deadlines of leases still in force := now + visibility timeout.
 --
--- Reply, one integer a job: 1 extended; 0 refused: the token is no longer in force.
+-- Reply, one integer a job: 1 extended; 0 refused: the token is no longer in force, or the
+--   list has named the lease before.
 -- A repeat counts the visibility timeout from its own time.
 -- uses: time, number, lease
 local processing_key = KEYS[1]
@@ -743,7 +744,7 @@ return reply`,
 
 export const mend = {
   name: "mend",
-  sha1: "58c0d8415dadc4d3e915a9cbded5684586487af5",
+  sha1: "cf99fdd524b58ceddbaee7cfa05855b417ad3526",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors"],
   args: ["mends", "maxLeases"],
   listFields: ["id"],
@@ -764,7 +765,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -864,7 +865,7 @@ return reply`,
 
 export const nack = {
   name: "nack",
-  sha1: "a3c4938f1300bd2d778f82872ebed19bcd47bdef",
+  sha1: "5352998677a1fb9991012d00b8613845af1d2b79",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id", "token", "delayMs", "counts", "error"],
@@ -891,7 +892,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -1173,7 +1174,7 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "2c1204bb67a049e9f9c3e8563376663e1d9918be",
+  sha1: "aea43075c4834da11879ddb6253c457303569e2b",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
@@ -1200,7 +1201,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -1586,7 +1587,7 @@ return reply`,
 
 export const verify = {
   name: "verify",
-  sha1: "78fc61f46544d8257a6dd06570f47abcea083e92",
+  sha1: "32e80dc6d9abf4b003dbeff3efce2b9a01a946be",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors"],
   args: ["part", "cursor", "pageSize"],
   listFields: [],
@@ -1601,7 +1602,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do

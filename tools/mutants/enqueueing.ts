@@ -39,7 +39,7 @@ const enqueue = [
 
 const lastClaim = [
   mutant("fails at a claim that is none", `"^(%d+):") or 0)`, `"^(%d+):"))`),
-  mutant("cuts times to 14 digits", `string.format("%.0f:", now)`, `now / 10 .. ":"`),
+  mutant("keeps no time", `string.format("%.0f:", now)`, `"0:"`),
 ];
 
 const wake = [
@@ -82,10 +82,13 @@ const wake = [
 ];
 
 const envelope = [
-  mutant(
-    "reads all chunks however large",
-    "while first <= #ids and bytes < max_bytes do",
-    "while first <= #ids do",
+  equivalent(
+    "what is read beyond the limit is not answered; the limit spares the script's memory and time",
+    mutant(
+      "reads all chunks however large",
+      "while first <= #ids and bytes < max_bytes do",
+      "while first <= #ids do",
+    ),
   ),
   mutant("answers a whole chunk however large", "if bytes < max_bytes then", "if true then"),
   mutant("weighs nothing", "envelope and #envelope or 0", "0"),

@@ -39,7 +39,15 @@ export async function redFiles({
     const report = join(folder, "report.json");
     writeFileSync(scripts, module);
     const config = join(import.meta.dirname, "vitest.config.ts");
-    const args = ["run", "--config", config, "--reporter=json", `--outputFile=${report}`, ...files];
+    const args = [
+      "run",
+      "--config",
+      config,
+      "--bail=1",
+      "--reporter=json",
+      `--outputFile=${report}`,
+      ...files,
+    ];
     if (testNames !== "") args.push("--testNamePattern", testNames);
     await runToEnd([vitest, ...args], {
       REDIS_URL: redisUrl,
