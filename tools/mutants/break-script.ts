@@ -9,6 +9,11 @@ import type { Mutant } from "./mutant.ts";
 const scriptsFolder = join(import.meta.dirname, "../../src/scripts");
 const scripts: Readonly<Record<string, ScriptDefinition>> = generated;
 
+interface Export {
+  readonly exportName: string;
+  readonly script: ScriptDefinition;
+}
+
 interface BrokenScripts {
   /** The source of a module that takes the place of `generated.ts`. */
   readonly module: string;
@@ -35,8 +40,15 @@ export function breakScripts(file: string, { name, original, replacement }: Muta
   if (names.length === 0) {
     throw new Error(`no script uses ${file}: run \`npm run build:scripts\``);
   }
-  const lines = broken.map(
-    ({ exportName, script }) => `export const ${exportName} = ${JSON.stringify(script)};\n`,
-  );
-  return { module: lines.join(""), names };
+  return { module: moduleOf(broken), names };
+}
+
+export function intactScripts(): string {
+  return moduleOf(Object.entries(scripts).map(([exportName, script]) => ({ exportName, script })));
+}
+
+function moduleOf(exports: readonly Export[]): string {
+  return exports
+    .map(({ exportName, script }) => `export const ${exportName} = ${JSON.stringify(script)};\n`)
+    .join("");
 }

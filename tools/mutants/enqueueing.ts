@@ -29,10 +29,13 @@ const enqueue = [
     "`wake_for` asks the same; stalled workers, which count for nothing, are only dropped earlier",
     mutant("asks for a wake-up each time", "if look and look > earliest_due then", "if look then"),
   ),
-  mutant(
-    "wakes for jobs that are not due",
-    "wake_channel, now, earliest_due)",
-    "wake_channel, now, now)",
+  equivalent(
+    "whoever looks first was asked about already, and all others look later still",
+    mutant(
+      "wakes without asking once more",
+      "wake_channel, now, earliest_due)",
+      "wake_channel, now, now)",
+    ),
   ),
   mutant("wakes for the last job of a list", "math.min(earliest_due, due)", "due"),
 ];
