@@ -15,7 +15,6 @@ local now = now_ms()
 local buried = total(meta_key, "buried")
 redis.call("ZCARD", dead_key) -- checks the types: nothing may fail after the first write
 redis.call("HLEN", errors_key)
-redis.call("HLEN", attempts_key)
 
 local reply, leases, scores, attempts, reasons = {}, {}, {}, {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do

@@ -1,6 +1,7 @@
 -- extend: the deadlines of leases still in force := now + visibility timeout.
 --
--- Reply, one integer a job: 1 extended; 0 refused: the token is no longer in force.
+-- Reply, one integer a job: 1 extended; 0 refused: the token is no longer in force, or the
+--   list has named the lease before.
 -- A repeat counts the visibility timeout from its own time.
 -- uses: time, number, lease
 local processing_key = KEYS[1]

@@ -3,7 +3,7 @@ import type { ScriptDefinition } from "./definition.ts";
 
 export const ack = {
   name: "ack",
-  sha1: "97023870ddf6ddd6a6562e13fa25e4177f2f0571",
+  sha1: "aa5f6d6fa34fc083711cb3d6dd6572dd052ccecf",
   keys: ["processing", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token"],
@@ -18,7 +18,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -82,7 +82,7 @@ return reply`,
 
 export const bury = {
   name: "bury",
-  sha1: "b8599349dfa0829512f3973297d6d52c8665791d",
+  sha1: "a62e5e6cfff0b84bdd636de545540b1853b3b2c6",
   keys: ["processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token", "counts", "reason"],
@@ -103,7 +103,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -143,7 +143,6 @@ local now = now_ms()
 local buried = total(meta_key, "buried")
 redis.call("ZCARD", dead_key) -- checks the types: nothing may fail after the first write
 redis.call("HLEN", errors_key)
-redis.call("HLEN", attempts_key)
 
 local reply, leases, scores, attempts, reasons = {}, {}, {}, {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
@@ -237,7 +236,7 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "f529bb59cb709cbd664a0ba00d87ba4f84d574a1",
+  sha1: "1d853fb98b2ab36fcc1a70f197dee6235202de32",
   keys: ["delayed", "processing", "jobs", "attempts", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
@@ -264,7 +263,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -621,7 +620,7 @@ return reply`,
 
 export const extend = {
   name: "extend",
-  sha1: "7994835af3c66f9463cf374895bd14666387c6b4",
+  sha1: "5aab20b0d11755bf9604322b19dc75d50538b3cc",
   keys: ["processing"],
   args: ["visibilityTimeoutMs"],
   listFields: ["id", "token"],
@@ -648,7 +647,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -663,7 +662,8 @@ local function held_leases(processing_key, list, first, stride)
 end
 -- extend: the deadlines of leases still in force := now + visibility timeout.
 --
--- Reply, one integer a job: 1 extended; 0 refused: the token is no longer in force.
+-- Reply, one integer a job: 1 extended; 0 refused: the token is no longer in force, or the
+--   list has named the lease before.
 -- A repeat counts the visibility timeout from its own time.
 -- uses: time, number, lease
 local processing_key = KEYS[1]
@@ -874,7 +874,7 @@ return wrong`,
 
 export const mend = {
   name: "mend",
-  sha1: "a814699db6a065b9f115049620570f51ed516e56",
+  sha1: "ba5b4ccda15d022b2ce344c230bae9c94bb6fe80",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: ["mends", "maxLeases", "scanToken"],
   listFields: ["id", "tokens"],
@@ -895,7 +895,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -1046,7 +1046,7 @@ return reply`,
 
 export const nack = {
   name: "nack",
-  sha1: "daaac493483b447170874d33898164910034f1a2",
+  sha1: "89fd9bd1875905c7e686263d28da3483093c4ca3",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id", "token", "delayMs", "counts", "error"],
@@ -1073,7 +1073,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -1144,7 +1144,6 @@ local retried = total(meta_key, "retried")
 redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
 redis.call("ZCARD", waiting_key)
 redis.call("HLEN", errors_key)
-redis.call("HLEN", attempts_key)
 
 local reply, leases, scores, attempts, errors = {}, {}, {}, {}, {}
 local earliest_due, counted = math.huge, 0
@@ -1372,7 +1371,7 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "a481c2141cd90d5c1c840aac0a526bdc6574ded5",
+  sha1: "f428b39b8a5c001b66f5f4ae7e3b7b99d9c607a0",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
@@ -1399,7 +1398,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do
@@ -1473,8 +1472,6 @@ local now = now_ms()
 local expired_total = total(meta_key, "expired")
 redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
 redis.call("ZCARD", waiting_key)
-redis.call("HLEN", errors_key)
-redis.call("HLEN", attempts_key)
 local expired = redis.call("ZRANGE", processing_key, "-inf", now, "BYSCORE", "LIMIT", 0, max_jobs)
 local next_end = tonumber(redis.call("ZRANGE", processing_key, #expired, #expired, "WITHSCORES")[2])
 local reply = { next_end and math.max(0, next_end - now) or -1 }
@@ -1825,7 +1822,7 @@ return reply`,
 
 export const verify = {
   name: "verify",
-  sha1: "aae4d5890909282477bd5887b54a92065ee977d7",
+  sha1: "55046a51a29ff9d9cf02ddc55b984dd715bca704",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: ["part", "cursor", "pageSize"],
   listFields: [],
@@ -1840,7 +1837,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do

@@ -18,7 +18,6 @@ local retried = total(meta_key, "retried")
 redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
 redis.call("ZCARD", waiting_key)
 redis.call("HLEN", errors_key)
-redis.call("HLEN", attempts_key)
 
 local reply, leases, scores, attempts, errors = {}, {}, {}, {}, {}
 local earliest_due, counted = math.huge, 0

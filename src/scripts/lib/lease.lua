@@ -8,7 +8,7 @@ local function split_lease(lease)
 end
 
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only, as if the mentions were two calls.
+-- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
   local leases, seen = {}, {}
   for at = first, #list, stride do

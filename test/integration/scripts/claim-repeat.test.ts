@@ -49,6 +49,14 @@ describe("claim, asked the same once more", () => {
     expect(changes).toEqual({});
   });
 
+  it("says to look at once where more has become due meanwhile", async () => {
+    const queue = openQueue();
+    await queue.plantDelayed("a", -2_000);
+    expect((await claimJobs(queue)).lookIn).toBe(60_000);
+    await queue.plantDelayed("b", -1_000);
+    expect(await claimJobs(queue)).toMatchObject({ ids: ["a"], lookIn: 0 });
+  });
+
   it("leaves out what was settled meanwhile", async () => {
     const queue = openQueue();
     await queue.plantMany(["a", "b", "c"], (id) => queue.plantDelayed(id, -1_000));

@@ -42,6 +42,19 @@ describe("extend", () => {
     },
   );
 
+  it("sets every deadline of a list sooner", async () => {
+    const queue = openQueue();
+    await queue.plantHeld("a", 7, 30_000);
+    await queue.plantHeld("b", 7, 40_000);
+    const list = ["a", 7, "b", 7];
+    const { changes, from, to } = await queue.watch(() =>
+      queue.run(extend, { visibilityTimeoutMs: 1_000 }, list),
+    );
+    const deadlines = Object.values(changes.processing ?? {});
+    expect(deadlines).toHaveLength(2);
+    for (const deadline of deadlines) expectWithin(deadline, from + 1_000, to + 1_000);
+  });
+
   it("still extends a lease that has ended but was not given back yet", async () => {
     const queue = openQueue();
     await queue.plantHeld("a", 7, -60_000);

@@ -72,6 +72,12 @@ describe("peek", () => {
     expect(await look(queue, ids, 1)).toEqual(ids.flatMap(() => ["gone", -1, "", 0, ""]));
   });
 
+  it("takes a spoilt count for 0", async () => {
+    const queue = openQueue();
+    await queue.plantHeld("a", 1, 0, { envelope: "{}", attempts: "many" });
+    expect(await look(queue, ["a"])).toEqual(["processing", -1, "{}", 0, ""]);
+  });
+
   it("keeps the bytes of an envelope", async () => {
     const queue = openQueue();
     const envelope = Buffer.from([0, 255, 10, 13, 128]);

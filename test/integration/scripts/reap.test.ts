@@ -36,6 +36,19 @@ describe("reap", () => {
     expect(changes).toEqual({});
   });
 
+  it("gives back a lease in the very millisecond in which it ends", async () => {
+    const queue = openQueue();
+    const ids = manyIds(2_000);
+    const firstEnd = (await queue.nowMs()) - 10;
+    const ends = ids.flatMap((id, index) => [firstEnd + index, `${id}:1`]);
+    await queue.client.hset(queue.keys.jobs, Object.fromEntries(ids.map((id) => [id, "{}"])));
+    await queue.client.zadd(queue.keys.processing, ...ends);
+    await giveBack(queue, [0], ids.length);
+    const delayed = await queue.part("delayed");
+    const now = Number(delayed.get(ids[0]!));
+    expect(delayed.size).toBe(Math.min(now - firstEnd + 1, ids.length));
+  });
+
   it("gives back what has expired, and once more changes nothing", async () => {
     const queue = openQueue();
     await queue.plantHeld("a", 7, -1_000, { attempts: 2, error: "boom" });

@@ -37,6 +37,13 @@ describe("stats", () => {
     }
   });
 
+  it("takes a spoilt total for 0", async () => {
+    const queue = openQueue();
+    await queue.client.hset(queue.keys.meta, { enqueued: "many", completed: "", purged: 5 });
+    const reply = (await queue.run(stats, {})) as number[];
+    expect(reply.slice(-8)).toEqual([0, 0, 0, 0, 0, 0, 0, 5]);
+  });
+
   it("gives no age where nothing is due yet", async () => {
     const queue = openQueue();
     await queue.plantDelayed("a", 60_000);

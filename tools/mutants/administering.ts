@@ -1,0 +1,218 @@
+/** Ways to break the scripts that administer a queue, and those that only read. */
+import { mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
+
+const CHECKS_TYPES = " -- checks the types: nothing may fail after the first write";
+const CHECKS_TYPE = " -- checks the type: nothing may fail after the first write";
+
+const redrive = [
+  unchecked("delayed", `redis.call("ZCARD", delayed_key)${CHECKS_TYPES}`),
+  unchecked("waiting", `redis.call("ZCARD", waiting_key)`),
+  unchecked("errors", `redis.call("HLEN", errors_key)`),
+  unchecked("attempts", `redis.call("HLEN", attempts_key)`),
+  mutant(
+    "redrives what is not dead",
+    `not seen[id] and redis.call("ZSCORE", dead_key, id)`,
+    "not seen[id]",
+  ),
+  mutant("redrives an id twice", `not seen[id] and redis.call`, "redis.call"),
+  mutant(
+    "redrives an id without a job",
+    `if redis.call("HEXISTS", jobs_key, id) == 1 then`,
+    "if true then",
+  ),
+  mutant("writes where nothing is dead", "if #ids > 0 then", "if true then"),
+  mutant("writes where no job is left", "if #scores > 0 then", "if true then"),
+  mutant("leaves the job among the dead", `redis.call("ZREM", dead_key, unpack(ids))`, ""),
+  mutant("keeps the attempts", `redis.call("HDEL", attempts_key, unpack(ids))`, ""),
+  mutant("keeps the error", `redis.call("HDEL", errors_key, unpack(ids))`, ""),
+  mutant("counts a batch as one", "redriven + #scores / 2", "redriven + 1"),
+  mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, now)", ""),
+  writesFirst(
+    `redis.call("ZREM", dead_key, unpack(ids))`,
+    `redis.call("HSET", meta_key, "redriven", redriven)`,
+  ),
+];
+
+const purge = [
+  unchecked("jobs", `redis.call("HLEN", jobs_key)${CHECKS_TYPES}`),
+  unchecked("attempts", `redis.call("HLEN", attempts_key)`),
+  unchecked("errors", `redis.call("HLEN", errors_key)`),
+  mutant("purges an id twice", "not seen[id] and redis.call", "redis.call"),
+  mutant(
+    "purges what is not dead",
+    `redis.call("ZSCORE", dead_key, id) then`,
+    `redis.call("HEXISTS", jobs_key, id) == 1 then`,
+  ),
+  mutant("writes where nothing is dead", "if #ids > 0 then", "if true then"),
+  mutant("leaves the job among the dead", `redis.call("ZREM", dead_key, unpack(ids))`, ""),
+  mutant("leaves the envelope", `redis.call("HDEL", jobs_key, unpack(ids))`, ""),
+  mutant("leaves the attempts", `redis.call("HDEL", attempts_key, unpack(ids))`, ""),
+  mutant("leaves the error", `redis.call("HDEL", errors_key, unpack(ids))`, ""),
+  mutant("counts a batch as one", "purged + #ids", "purged + 1"),
+  writesFirst(
+    `redis.call("ZREM", dead_key, unpack(ids))`,
+    `redis.call("HSET", meta_key, "purged", purged)`,
+  ),
+];
+
+const cancel = [
+  mutant(
+    "cancels what is not delayed",
+    `if not redis.call("ZSCORE", delayed_key, id) then`,
+    "if false then",
+  ),
+  unchecked("jobs", `redis.call("HLEN", jobs_key)${CHECKS_TYPES}`),
+  unchecked("attempts", `redis.call("HLEN", attempts_key)`),
+  unchecked("errors", `redis.call("HLEN", errors_key)`),
+  mutant("leaves the job in delayed", `redis.call("ZREM", delayed_key, id)`, ""),
+  mutant("leaves the envelope", `redis.call("HDEL", jobs_key, id)`, ""),
+  mutant("leaves the attempts", `redis.call("HDEL", attempts_key, id)`, ""),
+  mutant("leaves the error", `redis.call("HDEL", errors_key, id)`, ""),
+  mutant("counts none", "cancelled + 1", "cancelled"),
+  writesFirst(
+    `redis.call("ZREM", delayed_key, id)`,
+    `redis.call("HSET", meta_key, "cancelled", cancelled)`,
+  ),
+];
+
+const reschedule = [
+  mutant(
+    "delays what is not delayed",
+    `if not redis.call("ZSCORE", delayed_key, id) then`,
+    "if false then",
+  ),
+  mutant("takes any due time", "milliseconds(due_text)", "tonumber(due_text)"),
+  mutant("counts every due time from now", "if string.byte(due_text) == 43 then", "if true then"),
+  mutant("counts no due time from now", "if string.byte(due_text) == 43 then", "if false then"),
+  unchecked("waiting", `redis.call("ZCARD", waiting_key)${CHECKS_TYPES}`),
+  unchecked("meta", `redis.call("HLEN", meta_key)`),
+  mutant("writes before it removes", `redis.call("ZREM", delayed_key, id)`, ""),
+  mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, due)", ""),
+  mutant("wakes for a job that is not due", "wake_channel, now, due)", "wake_channel, now, now)"),
+];
+
+const leave = [
+  unchecked("claims", `redis.call("HLEN", claims_key)${CHECKS_TYPES}`),
+  unchecked("meta", `redis.call("HLEN", meta_key)`),
+  mutant("stays in waiting", `redis.call("ZREM", waiting_key, worker_id)`, ""),
+  mutant("keeps its claim", `redis.call("HDEL", claims_key, worker_id)`, ""),
+  mutant("hands over no watch", "if head_due then", "if false then"),
+  mutant(
+    "wakes for a head that is not due",
+    "wake_channel, now, head_due)",
+    "wake_channel, now, now)",
+  ),
+];
+
+const pause = [
+  mutant("does not pause", `redis.call("HSET", meta_key, "paused", 1)`, ""),
+  mutant("writes before it removes", `redis.call("HDEL", meta_key, "paused")`, ""),
+];
+
+const resume = [
+  unchecked("waiting", `redis.call("ZCARD", waiting_key)${CHECKS_TYPE}`),
+  mutant("does not resume", `redis.call("HDEL", meta_key, "paused")`, ""),
+  mutant("hands over no watch", "if head_due then", "if false then"),
+  mutant(
+    "wakes for a head that is not due",
+    "wake_channel, now, head_due)",
+    "wake_channel, now, now)",
+  ),
+];
+
+const place = [
+  mutant("finds every job", `if redis.call("HEXISTS", jobs_key, id) == 0 then`, "if false then"),
+  mutant(
+    "finds no dead job",
+    `redis.call("ZSCORE", dead_key, id) and "dead" or "processing"`,
+    `"processing"`,
+  ),
+];
+
+const total = [
+  mutant("fails at a spoilt total", ` or 0) or 0`, " or 0)"),
+  mutant("counts from 0 each time", `redis.call("HGET", meta_key, field) or 0`, "0"),
+];
+
+const stats = [
+  mutant(
+    "counts the due among the delayed",
+    `redis.call("ZCARD", delayed_key) - due`,
+    `redis.call("ZCARD", delayed_key)`,
+  ),
+  mutant(
+    "counts all delayed as due",
+    `"ZCOUNT", delayed_key, "-inf", now)`,
+    `"ZCOUNT", delayed_key, "-inf", "+inf")`,
+  ),
+  mutant(
+    "has an age below 0",
+    "head_due and head_due <= now and now - head_due or -1",
+    "head_due and now - head_due or -1",
+  ),
+  mutant("is never paused", "meta[1] and 1 or 0", "0"),
+  mutant(
+    "counts stalled workers",
+    `waiting_key, now - 100, "+inf")`,
+    `waiting_key, "-inf", "+inf")`,
+  ),
+  mutant("fails at a spoilt total", "tonumber(meta[at] or 0) or 0", "tonumber(meta[at] or 0) + 0"),
+];
+
+const peek = [
+  mutant("takes what is due for delayed", `due <= now and "due" or "delayed"`, `"delayed"`),
+  mutant("takes a job that is due just now for delayed", "due <= now", "due < now"),
+  mutant("takes the dead for held", `(died and "dead") or `, ""),
+  mutant("finds an id without an envelope", `envelope and state or "gone"`, "state"),
+  mutant("answers no time", "due or died or -1", "-1"),
+  mutant(
+    "fails at a spoilt count",
+    `tonumber(redis.call("HGET", attempts_key, id) or 0) or 0`,
+    `tonumber(redis.call("HGET", attempts_key, id) or 0) + 0`,
+  ),
+  mutant("answers no error", `redis.call("HGET", errors_key, id) or ""`, `""`),
+];
+
+const listDead = [
+  mutant("lists the entry of the cursor again", "rank and rank + 1 or", "rank and rank or"),
+  mutant(
+    "starts anew where the cursor's entry is gone",
+    `redis.call("ZCOUNT", dead_key, "-inf", "(" .. after_ms)`,
+    "0",
+  ),
+  mutant(
+    "leaves out who died in the same millisecond",
+    `"-inf", "(" .. after_ms)`,
+    `"-inf", after_ms)`,
+  ),
+  mutant("lists one more than asked", "start + max_jobs - 1", "start + max_jobs"),
+  mutant("lists who died later", "if died <= tonumber(until_ms) then", "if true then"),
+];
+
+const open = [
+  mutant("finds no wrong type", `if found ~= "none" and found ~= expected then`, "if false then"),
+  mutant(
+    "takes a missing key for a wrong one",
+    `found ~= "none" and found ~= expected`,
+    "found ~= expected",
+  ),
+  mutant("reads a version of another type", "if #reply == 1 then", "if true then"),
+  mutant("finds every queue new", `redis.call("HGET", meta_key, "version")`, "0"),
+  mutant("fails at a spoilt version", ` or 0) or 0`, " or 0) + 0"),
+];
+
+export const administering: Mutants = {
+  "redrive.lua": redrive,
+  "purge.lua": purge,
+  "cancel.lua": cancel,
+  "reschedule.lua": reschedule,
+  "leave.lua": leave,
+  "pause.lua": pause,
+  "resume.lua": resume,
+  "stats.lua": stats,
+  "peek.lua": peek,
+  "list-dead.lua": listDead,
+  "open.lua": open,
+  "lib/place.lua": place,
+  "lib/total.lua": total,
+};

@@ -1,0 +1,204 @@
+/** Ways to break what happens to jobs that are held. */
+import { mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
+
+const ack = [
+  mutant("answers 0 for what it acked a moment before", "(acked[id] or ", "("),
+  mutant("takes a stale lease for a job that is gone", "== 0) and -1 or 0", "== 1) and -1 or 0"),
+  mutant("writes where nothing is held", "if #leases > 0 then", "if true then"),
+  mutant("leaves the envelope", `redis.call("HDEL", jobs_key, unpack(ids))`, ""),
+  mutant("leaves the lease", `redis.call("ZREM", processing_key, unpack(leases))`, ""),
+  mutant("leaves the attempts", `redis.call("HDEL", attempts_key, unpack(ids))`, ""),
+  mutant("leaves the error", `redis.call("HDEL", errors_key, unpack(ids))`, ""),
+  mutant("never looks for attempts and errors", "if has_history then", "if false then"),
+  mutant(
+    "looks for attempts only",
+    ` + redis.call("HLEN", errors_key) > 0`,
+    ` + 0 * redis.call("HLEN", errors_key) > 0`,
+  ),
+  mutant("counts a batch as one", "completed + #ids)", "completed + 1)"),
+  mutant(
+    "adds to a total that may be spoilt",
+    `redis.call("HSET", meta_key, "completed", completed + #ids)`,
+    `redis.call("HINCRBY", meta_key, "completed", #ids)`,
+  ),
+  writesFirst(
+    `redis.call("HDEL", jobs_key, unpack(ids))`,
+    `redis.call("HSET", meta_key, "completed", completed)`,
+  ),
+  mutant(
+    "does not check the types of attempts and errors",
+    `redis.call("EXISTS", attempts_key, errors_key) > 0`,
+    `redis.call("EXISTS", attempts_key, errors_key) > 2`,
+  ),
+];
+
+const nack = [
+  unchecked(
+    "delayed",
+    `redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write`,
+  ),
+  unchecked("waiting", `redis.call("ZCARD", waiting_key)`),
+  unchecked("errors", `redis.call("HLEN", errors_key)`),
+  mutant("takes any delay", "milliseconds(list[at + 2])", "tonumber(list[at + 2])"),
+  mutant("ignores the delay", "local due = now + delay_ms", "local due = now"),
+  mutant("answers that no job is gone", "reply[index] = exists and 0 or -1", "reply[index] = 0"),
+  mutant("delays a lease without a job", "if lease and exists then", "if lease then"),
+  mutant("keeps a lease without a job", "  if lease then\n", "  if lease and exists then\n"),
+  mutant("counts a release", "if counts then", "if true then"),
+  mutant("counts no attempt", "if counts then", "if false then"),
+  mutant("starts to count anew", `(redis.call("HGET", attempts_key, id) or 0) + 1`, "1"),
+  mutant("stores an empty error", `if error_text ~= "" then`, "if true then"),
+  mutant("stores no error", `if error_text ~= "" then`, "if false then"),
+  mutant("leaves the lease", `redis.call("ZREM", processing_key, unpack(leases))`, ""),
+  mutant("counts a batch as one", "retried + counted", "retried + 1"),
+  mutant("writes where nothing is counted", "if #attempts > 0 then", "if true then"),
+  mutant("writes where nothing is held", "if #leases > 0 then", "if true then"),
+  mutant("writes where no job is left", "if #scores > 0 then", "if true then"),
+  mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)", ""),
+  mutant("wakes for the last job of a list", "math.min(earliest_due, due)", "due"),
+  writesFirst(
+    `redis.call("ZREM", processing_key, unpack(leases))`,
+    `redis.call("HSET", meta_key, "retried", retried)`,
+  ),
+];
+
+const bury = [
+  unchecked(
+    "dead",
+    `redis.call("ZCARD", dead_key) -- checks the types: nothing may fail after the first write`,
+  ),
+  unchecked("errors", `redis.call("HLEN", errors_key)`),
+  mutant("answers that no job is gone", "reply[index] = exists and 0 or -1", "reply[index] = 0"),
+  mutant("buries a lease without a job", "if lease and exists then", "if lease then"),
+  mutant("keeps a lease without a job", "  if lease then\n", "  if lease and exists then\n"),
+  mutant("always counts an attempt", "if counts then", "if true then"),
+  mutant("never counts an attempt", "if counts then", "if false then"),
+  mutant("starts to count anew", `(redis.call("HGET", attempts_key, id) or 0) + 1`, "1"),
+  mutant("forgets the last error", `if reason ~= "" then`, "if true then"),
+  mutant("stores no reason", `if reason ~= "" then`, "if false then"),
+  mutant("leaves the lease", `redis.call("ZREM", processing_key, unpack(leases))`, ""),
+  mutant("counts a batch as one", "buried + #scores / 2", "buried + 1"),
+  mutant("writes where nothing is held", "if #leases > 0 then", "if true then"),
+  mutant("writes where no job is left", "if #scores > 0 then", "if true then"),
+  writesFirst(
+    `redis.call("ZREM", processing_key, unpack(leases))`,
+    `redis.call("HSET", meta_key, "buried", buried)`,
+  ),
+];
+
+const extend = [
+  mutant("takes any visibility timeout", "milliseconds(visibility_timeout_ms)\n", ""),
+  mutant("answers that it refused what it extended", "lease and 1 or 0", "0"),
+  mutant(
+    "shortens no lease",
+    'redis.call("ZADD", processing_key, unpack(scores))',
+    'redis.call("ZADD", processing_key, "GT", unpack(scores))',
+  ),
+  mutant(
+    "counts from the lease's start",
+    "= now + visibility_timeout_ms, lease",
+    "= visibility_timeout_ms, lease",
+  ),
+  mutant("writes where nothing is held", "if #leases > 0 then", "if true then"),
+  mutant(
+    "writes before it removes",
+    `redis.call("ZREM", processing_key, leases[1]) -- a removal first: a full Redis would refuse ZADD`,
+    "",
+  ),
+];
+
+const reap = [
+  unchecked(
+    "delayed",
+    `redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write`,
+  ),
+  unchecked("waiting", `redis.call("ZCARD", waiting_key)`),
+  mutant("reaps leases in force", `"-inf", now, "BYSCORE"`, `"-inf", "+inf", "BYSCORE"`),
+  mutant(
+    "leaves a lease that ends just now",
+    `"-inf", now, "BYSCORE"`,
+    `"-inf", "(" .. now, "BYSCORE"`,
+  ),
+  mutant("reaps one more than asked", `"LIMIT", 0, max_jobs)`, `"LIMIT", 0, max_jobs + 1)`),
+  mutant(
+    "names the first lease as the next",
+    "processing_key, #expired, #expired,",
+    "processing_key, 0, 0,",
+  ),
+  mutant("names a time that has passed", "math.max(0, next_end - now)", "next_end - now"),
+  mutant(
+    "gives back a lease without a job",
+    'if id and redis.call("HEXISTS", jobs_key, id) == 1 then',
+    "if id then",
+  ),
+  mutant("starts to count anew", `(redis.call("HGET", attempts_key, id) or 0) + 1`, "1"),
+  mutant(
+    "lets no job wait its backoff",
+    `redis.call("HGET", errors_key, id) == lease_expired`,
+    "false",
+  ),
+  mutant(
+    "lets every job wait its backoff",
+    `redis.call("HGET", errors_key, id) == lease_expired`,
+    "true",
+  ),
+  mutant(
+    "takes any backoff",
+    "milliseconds(list[math.min(list_from + count - 1, #list)])",
+    "tonumber(list[math.min(list_from + count - 1, #list)])",
+  ),
+  mutant(
+    "has no backoff past the last",
+    "list[math.min(list_from + count - 1, #list)]",
+    "list[list_from + count - 1]",
+  ),
+  mutant(
+    "takes the backoff of the next attempt",
+    "list_from + count - 1, #list",
+    "list_from + count, #list",
+  ),
+  mutant("wakes for the last job of a list", "math.min(earliest_due, due)", "due"),
+  mutant("leaves the leases", `redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)`, ""),
+  mutant("removes one lease too many", "0, #expired - 1)", "0, #expired)"),
+  mutant("removes all leases where none has ended", "if #expired > 0 then", "if true then"),
+  mutant("stores no attempts", `redis.call("HSET", attempts_key, unpack(attempts))`, ""),
+  mutant("stores no error", `redis.call("HSET", errors_key, unpack(errors))`, ""),
+  mutant("counts a batch as one", "expired_total + #scores / 2", "expired_total + 1"),
+  mutant("writes where no job is left", "if #scores > 0 then", "if true then"),
+  mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)", ""),
+  writesFirst(
+    `if #expired > 0 then`,
+    `if #scores > 0 then\n  redis.call("HSET", attempts_key, unpack(attempts))\nend`,
+  ),
+];
+
+const lease = [
+  mutant(
+    "holds what another token holds",
+    "deadlines[index] and not seen[lease] and lease",
+    "not seen[lease] and lease",
+  ),
+  mutant(
+    "holds a lease as often as it is named",
+    "deadlines[index] and not seen[lease] and lease",
+    "deadlines[index] and lease",
+  ),
+  mutant("cuts tokens to 14 digits", `string.format("%.0f", token)`, "token"),
+  mutant("finds no id that holds a colon", `"^(.*):(%d+)$"`, `"^([^:]*):(%d+)$"`),
+];
+
+const number = [
+  mutant("takes a negative number", "number >= 0 and ", ""),
+  mutant("takes a number that is not exact", " and number <= 9007199254740991", ""),
+  mutant("takes what is no number", "number and number >= 0", "number >= 0"),
+];
+
+export const settling: Mutants = {
+  "ack.lua": ack,
+  "nack.lua": nack,
+  "bury.lua": bury,
+  "extend.lua": extend,
+  "reap.lua": reap,
+  "lib/lease.lua": lease,
+  "lib/number.lua": number,
+};
