@@ -74,13 +74,13 @@ export class Story {
     });
   }
 
-  start(id: string, life: string, at: number, dueAt = at): void {
+  start(id: string, life: string, at: number, dueAt = at, attempt = 1): void {
     this.add(at, life, {
       kind: "start",
       id,
       token: token(at),
       dueAt: time(dueAt),
-      attempt: 1,
+      attempt,
       visibilityTimeoutMs: VISIBILITY_TIMEOUT_MS,
     });
   }
@@ -131,7 +131,7 @@ export class Story {
   #tellTakeovers(): void {
     this.store("killed", 0);
     this.start("killed", "worker-1.1", 10, 2);
-    this.start("killed", "worker-2.1", 1_511, 1_510);
+    this.start("killed", "worker-2.1", 1_511, 1_510, 2);
     this.complete("killed", "worker-2.1", 1_511, 1_520);
 
     this.store("stalled", 0);
@@ -146,7 +146,7 @@ export class Story {
     for (const at of [1_900, 1_950, 2_000]) {
       this.add(at, "worker-1.1", { kind: "hold", leases: [[lease.id, lease.token]] });
     }
-    this.start("stalled", "worker-2.1", 2_010, 2_005);
+    this.start("stalled", "worker-2.1", 2_010, 2_005, 2);
     this.add(2_500, "worker-1.1", { kind: "abort", ...lease, code: "LEASE_LOST" });
     this.finish("stalled", "worker-1.1", 20, { at: 2_501, intent: "complete", settlement: "lost" });
     this.complete("stalled", "worker-2.1", 2_010, 2_030);
