@@ -55,7 +55,7 @@ async function plantVictims(queueName: string): Promise<() => Promise<void>> {
 }
 
 describe("ids", () => {
-  test("each is one job of its own through every station", async () => {
+  test("each is one job of its own through every station", { timeout: 60_000 }, async () => {
     const areUntouched = await plantVictims("queue");
     const queue = queueOf("queue");
     await queue.enqueue("victim", { id: "victim", delayMs: 600_000 });
@@ -148,7 +148,7 @@ async function wholeLife(queue: Queue<string>, id: string): Promise<void> {
 describe("names of queues, and prefixes", () => {
   const allowed = HOSTILE_TEXTS.filter((text) => !/[{}]|\/\d+$/.test(text));
 
-  test("each queue has its own keys, channel and wake-ups", async () => {
+  test("each queue has its own keys, channel and wake-ups", { timeout: 60_000 }, async () => {
     for (const name of allowed) {
       await redis.flushall();
       const areUntouched = await plantVictims(name);
