@@ -15,11 +15,18 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(name, () => process.exit(128 + constants.signals[name])); // with all that was started
 }
 
-async function main({ seconds, seed, jsonFile, keepsHistories }: CommandLine): Promise<void> {
+async function main({
+  seconds,
+  seed,
+  shards,
+  jsonFile,
+  keepsHistories,
+}: CommandLine): Promise<void> {
   say(`Soak of ${seconds} s with --seed ${seed}`);
   const { figures, entries, serverDescription, folder } = await runSoak({
     seconds,
     seed,
+    shards,
     keepsHistories,
     say,
   });
@@ -33,7 +40,7 @@ async function main({ seconds, seed, jsonFile, keepsHistories }: CommandLine): P
   }
   if (folder !== undefined) say(`The seed was ${seed}; the histories are kept in ${folder}.`);
   if (jsonFile !== undefined) {
-    const result = { seconds, seed, server: serverDescription, ...figures };
+    const result = { seconds, seed, shards, server: serverDescription, ...figures };
     writeFileSync(jsonFile, `${JSON.stringify(result, undefined, 2)}\n`);
     say(`Written: ${jsonFile}`);
   }

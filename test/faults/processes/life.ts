@@ -11,6 +11,7 @@ export interface LifeTask {
   readonly seed: number;
   readonly url: string;
   readonly queueName: string;
+  readonly shards: number;
   readonly folder: string;
 }
 
@@ -35,7 +36,7 @@ export interface Life {
 export function beginLife(onOrder: (order: Order) => void = () => {}): Life {
   const task = JSON.parse(process.argv[2]!) as LifeTask;
   const journal = new Journal(task.folder, task.life);
-  const queue = openQueue<SoakJob>(task.queueName, task.url);
+  const queue = openQueue<SoakJob>(task.queueName, task.url, task.shards);
   let isStopping = false;
   const stopped = new Promise<"finish" | "hurry">((resolve) => {
     const stop = (how: "finish" | "hurry") => {

@@ -16,7 +16,7 @@ const programs = join(import.meta.dirname, "../processes");
 
 export interface FleetOptions {
   readonly target: { readonly host: string; readonly port: number };
-  readonly task: Pick<LifeTask, "seed" | "queueName" | "folder">;
+  readonly task: Pick<LifeTask, "seed" | "queueName" | "shards" | "folder">;
   readonly journal: Journal;
 }
 

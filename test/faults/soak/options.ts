@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
+import { MAX_SHARDS } from "../../../src/core/model/limits.ts";
 
 const MAX_SECONDS = 24 * 60 * 60;
 const MAX_SEED = 2 ** 31 - 1;
@@ -7,6 +8,7 @@ const MAX_SEED = 2 ** 31 - 1;
 export interface CommandLine {
   readonly seconds: number;
   readonly seed: number;
+  readonly shards: number;
   readonly jsonFile: string | undefined;
   /** Whether the histories stay where they are, also if nothing is wrong. */
   readonly keepsHistories: boolean;
@@ -19,6 +21,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
     options: {
       seconds: { type: "string", default: "60" },
       seed: { type: "string" },
+      shards: { type: "string", default: "1" },
       json: { type: "string" },
       keep: { type: "boolean", default: false },
     },
@@ -26,6 +29,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   return {
     seconds: wholeNumber("--seconds", values.seconds, MAX_SECONDS),
     seed: wholeNumber("--seed", values.seed ?? String(randomInt(1, MAX_SEED)), MAX_SEED),
+    shards: wholeNumber("--shards", values.shards, MAX_SHARDS),
     jsonFile: values.json,
     keepsHistories: values.keep,
   };

@@ -29,6 +29,7 @@ const ADMIN_RETRY_MS = 50;
 export interface SoakOptions {
   readonly seconds: number;
   readonly seed: number;
+  readonly shards: number;
   readonly keepsHistories: boolean;
   readonly say: (line: string) => void;
 }
@@ -42,7 +43,7 @@ export interface SoakResult {
 }
 
 export async function runSoak(options: SoakOptions): Promise<SoakResult> {
-  const { seconds, seed, say } = options;
+  const { seconds, seed, shards, say } = options;
   const server = await startServer({ args: REDIS_ARGUMENTS });
   const folder = mkdtempSync(join(tmpdir(), "holdfast-soak-"));
   const journal = new Journal(folder, "run.1");
@@ -54,8 +55,12 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     await ensureClocksAgree(admin);
     const clock = watchClock();
     const queueName = `soak-${seed}`;
-    queue = openQueue<never>(queueName, server.url);
-    fleet = await Fleet.start({ target: server, task: { seed, queueName, folder }, journal });
+    queue = openQueue<never>(queueName, server.url, shards);
+    fleet = await Fleet.start({
+      target: server,
+      task: { seed, queueName, shards, folder },
+      journal,
+    });
     say(`${server.description}; histories in ${folder}`);
     await carryOutAll(drawFaults(seed, seconds), { server, admin, fleet, journal });
     say("All faults are over; the queue drains.");

@@ -38,6 +38,6 @@ const QUEUE_OPTIONS: Omit<QueueOptions<never>, "connection"> = {
   enqueueTimeoutMs: 2_000,
 };
 
-export function openQueue<T>(name: string, url: string): Queue<T> {
-  return new Queue<T>(name, { ...QUEUE_OPTIONS, connection: url });
+export function openQueue<T>(name: string, url: string, shards: number): Queue<T> {
+  return new Queue<T>(name, { ...QUEUE_OPTIONS, connection: url, shards });
 }
