@@ -26,7 +26,7 @@ const nth = fc.nat(5);
 const flag = fc.constantFrom(0 as const, 1 as const);
 const delayMs = fc.constantFrom(0, 0, 0, 0, 1, 500, 2_000, 60_000);
 const maxJobs = fc.constantFrom(1, 2, 3, 100);
-const bytes = fc.constantFrom(1, 20, 1_000_000);
+const bytes = fc.constantFrom(1, 20, 100, 1_000_000);
 const worker = fc.nat(5);
 
 function jobRef(place: "delayed" | "dead"): fc.Arbitrary<JobRef> {

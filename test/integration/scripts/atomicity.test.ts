@@ -217,6 +217,14 @@ describe("a Redis that refuses to publish", () => {
     await server.stop();
   });
 
+  it("takes nobody for woken, enqueue for one", async () => {
+    const queue = openQueue(client);
+    await queue.plantWaiting("w1", 50_000);
+    const args = { wakeChannel: queue.wakeChannel, dataVersion: 1 };
+    await queue.run(scripts.enqueue, args, ["a", "{}", "+0"]);
+    expect([...(await queue.part("waiting")).keys()]).toEqual([]);
+  });
+
   it.each(writing)("lets $name work", async (scenario) => {
     const queue = openQueue(client);
     await makeBusy(queue, scenario);

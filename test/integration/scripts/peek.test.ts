@@ -66,6 +66,15 @@ describe("peek", () => {
     expect(reply[2] === envelope).toBe(true);
   });
 
+  it("stops where larger envelopes follow smaller ones", async () => {
+    const queue = openQueue();
+    await queue.plantHeld("a", 1, 0, { envelope: "x".repeat(10) });
+    await queue.plantMany(["b", "c", "d"], (id) =>
+      queue.plantHeld(id, 1, 0, { envelope: "x".repeat(60) }),
+    );
+    expect(await look(queue, ["a", "b", "c", "d"], 100)).toHaveLength(3 * 5);
+  });
+
   it("counts no bytes for jobs that are gone", async () => {
     const queue = openQueue();
     const ids = manyIds(30);
