@@ -139,7 +139,9 @@ async function wholeLife(queue: Queue<string>, id: string): Promise<void> {
   expect(await queue.get(id)).toBeUndefined();
   await queue.enqueue(id, { id });
   await (await claim()).bury("again");
-  expect((await queue.dead.list({ cursor: `0:${id}` })).jobs).toHaveLength(0);
+  const { cursor } = await queue.dead.list({ limit: 1 });
+  expect(cursor).toMatch(/^\d+:/);
+  expect((await queue.dead.list({ cursor })).jobs).toHaveLength(0);
   expect(await queue.dead.purge({ ids: [id] })).toBe(1);
   await queue.enqueue(id, { id, delayMs: 600_000 });
   expect(await queue.cancel(id)).toBe("cancelled");

@@ -85,7 +85,9 @@ async function operate(user: RoleUser): Promise<void> {
   });
   expect(await queue.cancel("later")).toBe("cancelled");
   await queue.resume();
-  expect(await queue.verify({ repair: true })).toMatchObject({ isSound: true, jobs: 1 });
+  await admin.pexpire(queueKeys("holdfast", user.queueName).jobs, 600_000);
+  expect(await queue.verify({ repair: true })).toMatchObject({ breachCount: 1, jobs: 1 });
+  expect(await queue.verify()).toMatchObject({ isSound: true, jobs: 1 });
   const { jobs, cursor } = await queue.dead.list({ limit: 1 });
   expect(jobs).toMatchObject([{ lastError: "bad" }]);
   expect((await queue.dead.list({ cursor: cursor! })).jobs).toEqual([]);
@@ -209,7 +211,7 @@ test("WAIT is for those who are given it", async () => {
 describe("a missing permission", () => {
   test.each([
     ["-evalsha", /evalsha/],
-    ["-hget", /hget|can't run this command/],
+    ["-hmget", /hget|can't run this command/],
     ["resetkeys", /key/],
   ])("%s is told by the call", async (change, named) => {
     const user = await roleUser(server, admin, "producer");

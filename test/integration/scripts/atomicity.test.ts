@@ -220,7 +220,7 @@ describe("a Redis that refuses to publish", () => {
   it("takes nobody for woken, enqueue for one", async () => {
     const queue = openQueue(client);
     await queue.plantWaiting("w1", 50_000);
-    const args = { wakeChannel: queue.wakeChannel, dataVersion: 1 };
+    const args = { wakeChannel: queue.wakeChannel, dataVersion: 1, shards: 1 };
     await queue.run(scripts.enqueue, args, ["a", "{}", "+0"]);
     expect([...(await queue.part("waiting")).keys()]).toEqual([]);
   });
