@@ -8,7 +8,7 @@ import { Connection } from "../../src/core/store/connection.ts";
 import { ScriptRunner } from "../../src/core/store/script-runner.ts";
 import { testQueue } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { testRedisUrl } from "../helpers/redis.ts";
+import { testConnection } from "../helpers/redis.ts";
 
 failOnLeaks();
 
@@ -56,7 +56,7 @@ async function openDisturbed(leases: number, lastScan: number, comesEarly = fals
     await redis.hset(keys.meta, "enqueued", leases);
   }
   await queue.enqueue("data", { id: "x" });
-  const options = resolveQueueOptions(queue.name, { connection: testRedisUrl() });
+  const options = resolveQueueOptions(queue.name, { connection: testConnection() });
   const connection = new Connection(options);
   onTestFinished(() => connection.close());
   let giveBack: (() => Promise<unknown>) | undefined;
