@@ -211,7 +211,7 @@ test("WAIT is for those who are given it", async () => {
 describe("a missing permission", () => {
   test.each([
     ["-evalsha", /evalsha/],
-    ["-hmget", /hget|can't run this command/],
+    ["-hmget", /hmget|can't run this command/],
     ["resetkeys", /key/],
   ])("%s is told by the call", async (change, named) => {
     const user = await roleUser(server, admin, "producer");

@@ -16,6 +16,8 @@ interface RedisPipeline {
 
 export interface RedisClient {
   readonly status: string;
+  /** The socket; none between two connections, and of a cluster client. */
+  readonly stream?: { on(event: "error", listener: () => void): unknown };
   readonly isCluster?: boolean;
   /** Of a client that is no cluster: the database that it is in. */
   readonly condition?: { readonly select?: number } | null;
@@ -43,6 +45,16 @@ export interface RedisClient {
   quit(): Promise<unknown>;
   on(event: string, listener: (...args: never[]) => void): unknown;
   off(event: string, listener: (...args: never[]) => void): unknown;
+}
+
+/**
+ * For a client of holdfast's own. ioredis listens to the first error of a socket only; a TLS socket may
+ * have several, and one that nobody listens to would end the process.
+ */
+export function outliveSocketErrors(client: RedisClient): void {
+  client.on("error", () => {
+    client.stream?.on("error", () => undefined);
+  });
 }
 
 export function isRedisClient(value: object): value is RedisClient {

@@ -5,7 +5,7 @@ import { ClosedError, type HoldfastError } from "../model/errors.ts";
 import { CALL_TIMEOUT_MS, CLOSE_FLUSH_MS, DISCONNECT_TIMEOUT_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import { ClientWatch } from "./client-watch.ts";
-import { isRedisClient, type RedisClient } from "./client.ts";
+import { isRedisClient, outliveSocketErrors, type RedisClient } from "./client.ts";
 import { translateError } from "./redis-errors.ts";
 import { checkServer } from "./server-check.ts";
 
@@ -42,6 +42,7 @@ export class Connection {
     this.#watch = ClientWatch.of(this.client);
     if (this.isOwned) {
       this.client.on("error", this.#onError);
+      outliveSocketErrors(this.client);
     }
   }
 

@@ -12,7 +12,7 @@ import {
   RedisUnavailableError,
 } from "../model/errors.ts";
 import * as limits from "../model/limits.ts";
-import type { RedisArgument, RedisClient } from "./client.ts";
+import { outliveSocketErrors, type RedisArgument, type RedisClient } from "./client.ts";
 import {
   checkCanConfirm,
   readConfirmations,
@@ -138,6 +138,7 @@ export class DurableConnection {
     client.on("error", (error: Error) => {
       this.#lastError = error;
     });
+    outliveSocketErrors(client);
     return client;
   }
 

@@ -1,7 +1,7 @@
 /** The connection that hears wake-ups: one for all queues of a process that share a Redis. */
 import { CLUSTER_REFRESH_INTERVAL_MS, DISCONNECT_TIMEOUT_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
-import type { RedisClient } from "./client.ts";
+import { outliveSocketErrors, type RedisClient } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { translateError } from "./redis-errors.ts";
 
@@ -41,6 +41,7 @@ export class Subscriber {
     this.#client.on("subscribersReady", this.#wakeAll);
     // A lost connection is mended by ioredis and costs at most a poll interval; nothing to report.
     this.#client.on("error", () => undefined);
+    outliveSocketErrors(this.#client);
   }
 
   async subscribe(channel: string, subscription: Subscription): Promise<void> {
