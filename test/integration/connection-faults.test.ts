@@ -224,8 +224,9 @@ describe("the outcome of a handler", () => {
   test.each(drops)("%s of an extension: the job keeps its lease", async (drop) => {
     const { far, near, proxy, redis, keys } = await faultyLink();
     const finish = gate();
+    const visibilityTimeoutMs = 4_500;
     const { worker, seen, next, counts } = watchedWorker(far, () => finish.promise, {
-      visibilityTimeoutMs: 1_500,
+      visibilityTimeoutMs,
     });
     await worker.start();
     await near.enqueue("x");
@@ -234,7 +235,7 @@ describe("the outcome of a handler", () => {
     const deadline = async () =>
       Number((await redis.zrange(keys.processing, 0, "-1", "WITHSCORES"))[1]);
     const first = await deadline();
-    await waitFor(async () => (await deadline()) > first + 1_500);
+    await waitFor(async () => (await deadline()) > first + visibilityTimeoutMs);
     expect(proxy.pendingDrops).toBe(0);
     const completed = next("completed");
     finish.resolve();
