@@ -96,6 +96,18 @@ describe("a claim by hand", () => {
     for (const delivery of deliveries) expect(await delivery.ack()).toBe("done");
   });
 
+  test("that the close overtakes between two shards gives back what it has", async () => {
+    const { near, far, proxy, enqueueIn } = await shardedLink(16);
+    await far.stats();
+    for (let shard = 0; shard < 16; shard += 1) await enqueueIn(shard, 1);
+    proxy.setLatencyMs(20);
+    const claiming = far.claim({ ...minutes, max: 16 });
+    await waitFor(async () => (await near.stats()).processing > 1);
+    await far.close();
+    expect(await claiming).toEqual([]);
+    expect(await near.stats()).toMatchObject({ due: 16, processing: 0, totals: { retried: 0 } });
+  });
+
   test("is not kept by many silent shards: beyond its wait, or when its signal aborts", async () => {
     const { far, proxy } = await shardedLink(16);
     await far.stats();

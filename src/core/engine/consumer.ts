@@ -93,7 +93,13 @@ export class Consumer implements Part {
       const pollIntervalMs = waits && monotonicNow() < deadline ? POLL_INTERVAL_MS : 0;
       const look = await this.#look<T>({ caller, options, pollIntervalMs, giveUpAt });
       const { deliveries, reapedJobs, lookInMs, failure } = look;
-      if (deliveries.length > 0 || this.#isStopped) {
+      if (this.#isStopped) {
+        // Nobody could settle them any more.
+        const release = { countsAttempt: false };
+        await Promise.allSettled(deliveries.map((delivery) => delivery.nack(release)));
+        return [];
+      }
+      if (deliveries.length > 0) {
         this.#unregister();
         return deliveries;
       }
