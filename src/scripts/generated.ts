@@ -1690,21 +1690,22 @@ return { "rescheduled", due }`,
 
 export const reshard = {
   name: "reshard",
-  sha1: "0c861c0ebee2609b9421029d55bbe3d60f1b443b",
+  sha1: "965f54dcc5bd41411176f14b2c2981fedb4cb1df",
   keys: ["jobs", "meta"],
-  args: ["shards"],
+  args: ["shards", "from"],
   listFields: [],
   source: `-- holdfast: reshard
 -- reshard: notes in one shard over how many the queue is spread, unless jobs lie here that were stored
--- under another number, and would no longer be found.
+-- under another number, and would no longer be found, or another process noted its own number meanwhile.
 --
 -- Reply: 1 noted; 0 refused. A repeat changes nothing.
 local jobs_key = KEYS[1]
 local meta_key = KEYS[2]
 local shards = ARGV[1] -- 0: not noted, as before the first job
+local from = ARGV[2] -- what the caller found noted here
 
-local noted = redis.call("HGET", meta_key, "shards")
-if noted ~= shards and redis.call("HLEN", jobs_key) > 0 then
+local noted = redis.call("HGET", meta_key, "shards") or "0"
+if noted ~= shards and (noted ~= from or redis.call("HLEN", jobs_key) > 0) then
   return 0
 end
 redis.call("HDEL", meta_key, "shards") -- a removal first: a full Redis would refuse HSET

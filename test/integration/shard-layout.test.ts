@@ -112,6 +112,36 @@ describe.each([
   });
 });
 
+test.each([
+  ["a new queue", undefined],
+  ["a drained queue", 1],
+  ["a drained queue", 4],
+] as const)(
+  "of processes that spread %s (%s shards) at the same time one has its way",
+  async (_, before) => {
+    for (let round = 0; round < 10; round += 1) {
+      const { open } = layouts();
+      if (before) {
+        const old = open(before);
+        await old.enqueue("x");
+        await drain(old);
+      }
+      const ids = ["a", "b", "c", "d", "e", "f", "g", "h"];
+      const stored = new Map<number, number>();
+      const enqueueAll = async (shards: number) => {
+        const queue = open(shards);
+        const results = await Promise.allSettled(ids.map((id) => queue.enqueue("x", { id })));
+        for (const result of results) {
+          if (result.status === "fulfilled") stored.set(shards, (stored.get(shards) ?? 0) + 1);
+          else expect(result.reason).toBeInstanceOf(IncompatibleDataError);
+        }
+      };
+      await Promise.all([2, 3, 5].map(enqueueAll));
+      expect([...stored.keys()].length).toBeLessThan(2);
+    }
+  },
+);
+
 test("jobs of a queue that has no number noted are those of one shard", async () => {
   const { redis, keysOf, open } = layouts();
   await open().enqueue("x");

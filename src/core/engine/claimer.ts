@@ -4,8 +4,12 @@
  *
  * Between claims it is in one of two states. *Full*: the last claim gave all that was asked for, so
  * there may be more, and it claims again when a slot is free. *Watching*: nothing more was due, so it
- * looks again at the time that Redis named, or when it is woken. A failed claim is repeated under the
- * same number, so that jobs taken by a claim whose reply was lost come back with the next reply.
+ * looks again at the time that Redis named, or when it is woken. If the claims on other shards have
+ * taken the slots by then, it claims no job, which hands the watch to another worker.
+ *
+ * A failed claim is repeated under the same number, so that jobs taken by a claim whose reply was lost
+ * come back with the next reply. The repeat asks for no other jobs, so it waits for no slot, and a shard
+ * that does not answer keeps none from the others.
  */
 import { monotonicNow, startTimer } from "../model/clock.ts";
 import { CLAIM_BATCH_JOBS, CLAIM_SIZE_WORTH_SPLITTING } from "../model/limits.ts";
@@ -23,7 +27,7 @@ export interface ClaimerOptions {
   readonly worker: ResolvedWorkerOptions;
   readonly slots: Slots;
   readonly accept: (job: ClaimedJob, token: number, sentAt: number) => void;
-  /** Called after each look. */
+  /** Called after each look that could have found jobs. */
   readonly onLook: (reply: ClaimReply) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -39,6 +43,8 @@ export class Claimer implements Part {
   #sleep: Sleep = "awake";
   #resume: (() => void) | undefined;
   #isWoken = false;
+  /** Whether Redis has it down as one that looks. */
+  #isWatching = false;
   #isStopped = false;
   #loop: Promise<void> | undefined;
   #lastLookAt: number | undefined;
@@ -84,8 +90,9 @@ export class Claimer implements Part {
     const { slots } = this.#options;
     let isOurTurn = false;
     while (!this.#isStopped) {
-      const { free } = slots;
-      if (free < 1 || (slots.hasLine && !isOurTurn)) {
+      const free = Math.max(0, slots.free);
+      const mustWait = free === 0 ? !this.#isWatching : slots.hasLine && !isOurTurn;
+      if (mustWait && this.#failures === 0) {
         await this.#sleepFor("until-free");
         isOurTurn = true;
         this.#couldLookSince = monotonicNow();
@@ -104,18 +111,17 @@ export class Claimer implements Part {
       // A claim without an answer may have taken jobs. Once more, so that they are given back now.
       await this.#claim(1);
     }
+    slots.offer(); // a turn that came with the stop
   }
 
   /** Undefined after a failure. The number is then used again, so the sending that counts is its first. */
   async #claim(free: number): Promise<ClaimReply | undefined> {
     const { store, slots, workerId, worker, accept, onLook, onError } = this.#options;
     const { visibilityTimeoutMs, pollIntervalMs } = worker;
-    const maxJobs = Math.min(free, claimSize(worker.concurrency));
+    const maxJobs = this.#failures > 0 ? 0 : Math.min(free, claimSize(worker.concurrency));
     const request = this.#request;
     this.#firstSentAt ??= monotonicNow();
-    // A shard that does not answer must not keep its slots from the others again and again.
-    const reserved = this.#failures > 0 ? 0 : maxJobs;
-    slots.reserve(reserved);
+    slots.reserve(maxJobs);
     let reply: ClaimReply;
     let held: { jobs: readonly ClaimedJob[]; heldSince: number };
     try {
@@ -125,27 +131,30 @@ export class Claimer implements Part {
         request,
         maxJobs,
         visibilityTimeoutMs,
-        pollIntervalMs,
+        pollIntervalMs: free > 0 ? pollIntervalMs : 0,
         comesBack,
       };
       reply = await store.claim(options);
       held = await renewLateJobs(store, reply, this.#firstSentAt, visibilityTimeoutMs);
     } catch (error) {
-      slots.giveBack(reserved);
+      slots.giveBack(maxJobs);
       this.#failures += 1;
       onError(error);
       return undefined;
     }
-    slots.giveBack(reserved);
+    slots.giveBack(maxJobs);
     for (const job of held.jobs) {
       accept(job, reply.token, held.heldSince);
     }
     this.#request += 1;
     this.#firstSentAt = undefined;
     this.#failures = 0;
+    this.#isWatching = reply.lookInMs !== undefined;
     this.#lastLookAt = monotonicNow();
     this.#couldLookSince = this.#lastLookAt;
-    onLook(reply);
+    if (maxJobs > 0 || reply.jobs.length > 0) {
+      onLook(reply);
+    }
     return reply;
   }
 

@@ -7,23 +7,33 @@ import { HoldfastError } from "../model/errors.ts";
 import { newWorkerId } from "../model/ids.ts";
 import { CALL_TIMEOUT_MS } from "../model/limits.ts";
 import type { ResolvedClaimOptions } from "../model/worker-options.ts";
-import type { ClaimedJob, ClaimReply } from "../store/messages.ts";
+import type { ClaimedJob } from "../store/messages.ts";
 import { openDelivery } from "./delivery.ts";
-import { renewLateJobs } from "./late-jobs.ts";
 import { Lease, leaseLost } from "./lease.ts";
 import { Delivery } from "./manual-delivery.ts";
 import type { Part } from "./part.ts";
 import type { QueueCore } from "./queue-core.ts";
 import { retryPauseMs } from "./retry-pause.ts";
 import type { Settler } from "./settler.ts";
-import { ShardClaims } from "./shard-claims.ts";
+import { byAnswer, ShardClaims, type TakenJobs } from "./shard-claims.ts";
 
 /** Longest time between two looks of a waiting claim, as for a worker at its defaults. */
 const POLL_INTERVAL_MS = 5_000;
 
+interface LookTask {
+  readonly caller: object;
+  readonly options: ResolvedClaimOptions;
+  /** 0: the caller does not wait. */
+  readonly pollIntervalMs: number;
+  /** After this, shards that do not answer are waited for no more. */
+  readonly giveUpAt: number;
+}
+
 /** One look at all shards. */
 interface Look<T> {
   readonly deliveries: Delivery<T>[];
+  /** Jobs on their way to be deliveries, and those. */
+  takenJobs: number;
   reapedJobs: number;
   /** When to look again. */
   lookInMs: number;
@@ -81,9 +91,15 @@ export class Consumer implements Part {
         giveUpAt = Math.max(deadline, monotonicNow() + CALL_TIMEOUT_MS);
       }
       const pollIntervalMs = waits && monotonicNow() < deadline ? POLL_INTERVAL_MS : 0;
-      const look = await this.#look<T>(caller, options, pollIntervalMs);
+      const look = await this.#look<T>({ caller, options, pollIntervalMs, giveUpAt });
       const { deliveries, reapedJobs, lookInMs, failure } = look;
-      if (deliveries.length > 0 || this.#isStopped) {
+      if (this.#isStopped) {
+        // Nobody could settle them any more.
+        const release = { countsAttempt: false };
+        await Promise.allSettled(deliveries.map((delivery) => delivery.nack(release)));
+        return [];
+      }
+      if (deliveries.length > 0) {
         this.#unregister();
         return deliveries;
       }
@@ -113,61 +129,65 @@ export class Consumer implements Part {
     }
   }
 
-  /** Shards whose answer is missing come first, and the others take turns at being next. */
-  async #look<T>(
-    caller: object,
-    options: ResolvedClaimOptions,
-    pollIntervalMs: number,
-  ): Promise<Look<T>> {
+  /**
+   * Shards whose answer this caller misses come first, and together, for each may be silent again. Then
+   * the others in turn, those last that left earlier callers without an answer.
+   */
+  async #look<T>(task: LookTask): Promise<Look<T>> {
+    const { caller, options, giveUpAt } = task;
     const look: Look<T> = {
       deliveries: [],
+      takenJobs: 0,
       reapedJobs: 0,
       lookInMs: POLL_INTERVAL_MS,
       failure: undefined,
     };
     this.#shards.push(this.#shards.shift()!);
-    const inTurn = this.#shards.toSorted(
-      (one, other) => Number(other.isAwaitedBy(caller)) - Number(one.isAwaitedBy(caller)),
-    );
-    for (const shard of inTurn) {
-      const maxJobs = options.max - look.deliveries.length;
-      if (maxJobs === 0) {
+    const awaited = this.#shards.filter((shard) => shard.isAwaitedBy(caller));
+    const others = this.#shards.filter((shard) => !awaited.includes(shard));
+    await Promise.all(awaited.map((shard) => this.#lookAt(shard, task, look)));
+    for (const shard of others.toSorted(byAnswer)) {
+      const { deliveries, failure } = look;
+      // What was found does not wait for more shards that may be silent, nor does the caller for ever.
+      const isLate = deliveries.length > 0 || this.#isOver(options) || monotonicNow() >= giveUpAt;
+      if (deliveries.length === options.max || (failure !== undefined && isLate)) {
         break;
       }
-      try {
-        await this.#lookAt(shard, { caller, options, maxJobs, pollIntervalMs, look });
-      } catch (error) {
-        look.failure ??= error; // what other shards have is not held back for one that fails
-      }
+      await this.#lookAt(shard, task, look);
     }
     return look;
   }
 
-  async #lookAt<T>(
-    shard: ShardClaims,
-    task: {
-      caller: object;
-      options: ResolvedClaimOptions;
-      maxJobs: number;
-      pollIntervalMs: number;
-      look: Look<T>;
-    },
-  ): Promise<void> {
-    const { caller, options, maxJobs, pollIntervalMs, look } = task;
-    const { visibilityTimeoutMs } = options;
-    const claim = { maxJobs, visibilityTimeoutMs, pollIntervalMs, comesBack: false };
-    const { reply, firstSentAt } = await shard.claim(caller, claim);
-    if (this.#isStopped) {
-      await shard.giveBack(reply);
-      return;
+  /** What other shards have is not held back for one that fails. */
+  async #lookAt<T>(shard: ShardClaims, task: LookTask, look: Look<T>): Promise<void> {
+    try {
+      const { options, pollIntervalMs } = task;
+      const { visibilityTimeoutMs } = options;
+      const maxJobs = options.max - look.takenJobs;
+      const claim = { maxJobs, visibilityTimeoutMs, pollIntervalMs, comesBack: false };
+      const { reply, heldSince } = await shard.claim(task.caller, claim);
+      if (this.#isStopped) {
+        await shard.giveBack(reply);
+        return;
+      }
+      // A repeated claim may bring more than there is room for by now.
+      const room = options.max - look.takenJobs;
+      const { token, jobs } = reply;
+      const wanted = jobs.slice(0, room);
+      look.takenJobs += wanted.length;
+      await shard.giveBack({ token, jobs: jobs.slice(room) });
+      const opened = await this.#open<T>(shard, { token, jobs: wanted }, heldSince, options);
+      look.takenJobs -= wanted.length - opened.length;
+      look.deliveries.push(...opened);
+      look.reapedJobs += reply.leaseEndsInMs === 0 ? await shard.reap() : 0;
+      look.lookInMs = Math.min(
+        look.lookInMs,
+        reply.lookInMs ?? 0,
+        reply.leaseEndsInMs || POLL_INTERVAL_MS,
+      );
+    } catch (error) {
+      look.failure ??= error;
     }
-    look.deliveries.push(...(await this.#open<T>(shard, reply, firstSentAt, options)));
-    look.reapedJobs += reply.leaseEndsInMs === 0 ? await shard.reap() : 0;
-    look.lookInMs = Math.min(
-      look.lookInMs,
-      reply.lookInMs ?? 0,
-      reply.leaseEndsInMs || POLL_INTERVAL_MS,
-    );
   }
 
   #isOver(options: ResolvedClaimOptions): boolean {
@@ -192,15 +212,13 @@ export class Consumer implements Part {
   /** The jobs that may run; the others are buried with the reason. */
   async #open<T>(
     shard: ShardClaims,
-    reply: ClaimReply,
-    firstSentAt: number,
+    { jobs, token }: TakenJobs,
+    heldSince: number,
     options: ResolvedClaimOptions,
   ): Promise<Delivery<T>[]> {
-    const { visibilityTimeoutMs } = options;
-    const late = await renewLateJobs(shard.store, reply, firstSentAt, visibilityTimeoutMs);
     const opened = await Promise.all(
-      late.jobs.map((job) => {
-        const lease = new Lease(job.id, reply.token, late.heldSince, visibilityTimeoutMs);
+      jobs.map((job) => {
+        const lease = new Lease(job.id, token, heldSince, options.visibilityTimeoutMs);
         return this.#openOne<T>(shard, job, lease, options);
       }),
     );

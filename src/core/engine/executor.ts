@@ -105,7 +105,8 @@ export class Executor implements Part {
     const delivery = new Delivery(claimed, lease, source);
     this.#deliveries.add(delivery);
     source.keeper.add(lease);
-    if (this.#isStopped) {
+    // More than there are slots come where the answer of a claim was lost and others took its slots.
+    if (this.#isStopped || this.free < 0) {
       this.#finish(delivery, RELEASE);
       return;
     }

@@ -8,12 +8,16 @@ import { CALL_TIMEOUT_MS } from "../model/limits.ts";
 import { RELEASE } from "../model/outcome.ts";
 import type { JobStore } from "../store/job-store.ts";
 import type { ClaimReply, ClaimRequest } from "../store/messages.ts";
+import { renewLateJobs } from "./late-jobs.ts";
 import { Lease } from "./lease.ts";
 import type { Part } from "./part.ts";
 import type { QueueCore } from "./queue-core.ts";
 import { reapDelaysMs } from "./reaper.ts";
 import type { Settler } from "./settler.ts";
 import { Waker } from "./waker.ts";
+
+/** Jobs of one claim. */
+export type TakenJobs = Pick<ClaimReply, "token" | "jobs">;
 
 interface SentClaim {
   readonly request: ClaimRequest;
@@ -57,9 +61,14 @@ export class ShardClaims implements Part {
   async stop(): Promise<void> {
     this.waker.stop();
     if (this.#unanswered) {
-      await this.giveBack(await this.#send(this.#unanswered));
+      await this.#takeBack(this.#unanswered);
     }
     await this.store.leave(this.#consumerId);
+  }
+
+  /** Whether a claim has no answer yet. */
+  get isUnanswered(): boolean {
+    return this.#unanswered !== undefined;
   }
 
   /** Whether a claim of this caller has no answer yet. */
@@ -68,28 +77,32 @@ export class ShardClaims implements Part {
   }
 
   /**
-   * Claims once, or repeats the caller's claim that has no answer.
+   * Claims once, or repeats the caller's claim that has no answer; that may bring more than is asked for now.
    *
    * @throws HoldfastError if Redis gives no answer: call again, or leave it to a later claim or the stop
    */
   async claim(
     caller: object,
     what: Omit<ClaimRequest, "workerId" | "request">,
-  ): Promise<{ reply: ClaimReply; firstSentAt: number }> {
+  ): Promise<{ reply: ClaimReply; heldSince: number }> {
     if (this.#unanswered && this.#unanswered.caller !== caller) {
-      await this.giveBack(await this.#send(this.#unanswered));
+      await this.#takeBack(this.#unanswered);
     }
     this.#unanswered ??= {
       request: { ...what, workerId: this.#consumerId, request: this.#request },
       firstSentAt: monotonicNow(),
       caller,
     };
-    const { firstSentAt } = this.#unanswered;
-    return { reply: await this.#send(this.#unanswered), firstSentAt };
+    const { request, firstSentAt } = this.#unanswered;
+    const reply = await this.store.claim(request);
+    const { visibilityTimeoutMs } = request;
+    const held = await renewLateJobs(this.store, reply, firstSentAt, visibilityTimeoutMs);
+    this.#noteAnswer(request);
+    return { reply: { ...reply, jobs: held.jobs }, heldSince: held.heldSince };
   }
 
   /** Releases jobs that came too late for the caller who asked for them. */
-  async giveBack({ jobs, token }: ClaimReply): Promise<void> {
+  async giveBack({ jobs, token }: TakenJobs): Promise<void> {
     const now = monotonicNow();
     await Promise.all(
       jobs.map(({ id }) =>
@@ -115,11 +128,20 @@ export class ShardClaims implements Part {
     }
   }
 
-  async #send({ request }: SentClaim): Promise<ClaimReply> {
+  async #takeBack({ request }: SentClaim): Promise<void> {
     const reply = await this.store.claim(request);
+    this.#noteAnswer(request);
+    await this.giveBack(reply);
+  }
+
+  #noteAnswer({ pollIntervalMs }: ClaimRequest): void {
     this.#unanswered = undefined;
     this.#request += 1;
-    this.#isRegistered = request.pollIntervalMs > 0;
-    return reply;
+    this.#isRegistered = pollIntervalMs > 0;
   }
+}
+
+/** Orders shards so that those come last whose last claim has no answer yet. */
+export function byAnswer(one: ShardClaims, other: ShardClaims): number {
+  return Number(one.isUnanswered) - Number(other.isUnanswered);
 }

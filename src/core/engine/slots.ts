@@ -6,7 +6,7 @@
 export class Slots {
   readonly #countFree: () => number;
   #reserved = 0;
-  #line: (() => void)[] = [];
+  readonly #line: (() => void)[] = [];
   #isTurnScheduled = false;
 
   /** @param countFree slots that no delivery holds */
@@ -34,15 +34,15 @@ export class Slots {
     this.offer();
   }
 
-  /** Calls back when there may be a free slot and nobody has waited longer. */
+  /** Calls back when there may be a free slot and nobody has waited longer: to reserve, or to offer it on. */
   lineUp(onTurn: () => void): void {
     this.#line.push(onTurn);
     this.offer();
   }
 
   leaveLine(onTurn: () => void): void {
-    this.#line = this.#line.filter((other) => other !== onTurn);
-    this.offer();
+    const at = this.#line.indexOf(onTurn);
+    if (at >= 0) this.#line.splice(at, 1);
   }
 
   /** A slot may be free. The turn comes after the current round of callbacks, for all slots freed in it. */

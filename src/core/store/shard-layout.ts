@@ -58,9 +58,12 @@ export class ShardLayout {
   }
 
   async #openHome(): Promise<void> {
-    const { shards } = await this.#read(this.#name);
-    const isFree = shards === 0 && (await this.#note(this.#name, this.tags.length));
-    if (!isFree && shards !== this.tags.length) {
+    let { shards } = await this.#read(this.#name);
+    if (shards === 0) {
+      if (await this.#note(this.#name, this.tags.length, 0)) return;
+      ({ shards } = await this.#read(this.#name)); // another process was first
+    }
+    if (shards !== this.tags.length) {
       await this.#change(shards || 1); // jobs without a note are those of a queue with one shard
     }
   }
@@ -91,12 +94,17 @@ export class ShardLayout {
       hidden.reduce((sum, { jobs }) => sum + jobs, 0),
     );
     for (const [index, tag] of tags.entries()) {
-      if (!(await this.#note(tag, this.tags.length))) {
-        // A job came in between. What was noted goes back, so that its producer can go on.
+      if (!(await this.#note(tag, this.tags.length, states[index]!.shards))) {
+        // A job or another process came in between. What was noted goes back, so that producers can go on.
         for (const [noted, state] of states.slice(0, index).entries()) {
-          await this.#note(tags[noted]!, state.shards);
+          await this.#note(tags[noted]!, state.shards, this.tags.length);
         }
-        this.#refuseIfAny(from, 1);
+        const { shards: now, jobs } = await this.#read(tag);
+        this.#refuseIfAny(from, jobs);
+        throw new IncompatibleDataError(
+          `the shards of the queue ${JSON.stringify(this.#name)} were changed by another process at the ` +
+            `same time, to ${now}: start all of them with the same number`,
+        );
       }
     }
   }
@@ -111,9 +119,9 @@ export class ShardLayout {
     }
   }
 
-  /** @returns whether it was noted: not where jobs lie under another number */
-  async #note(tag: string, shards: number): Promise<boolean> {
-    return Number(await this.runner(tag).run(scripts.reshard, { shards })) === 1;
+  /** @returns whether it was noted: not where jobs lie under another number, or `from` holds no longer */
+  async #note(tag: string, shards: number, from: number): Promise<boolean> {
+    return Number(await this.runner(tag).run(scripts.reshard, { shards, from })) === 1;
   }
 
   async #read(tag: string): Promise<ShardState> {

@@ -5,16 +5,16 @@ import { openQueue } from "../../helpers/script-harness.ts";
 describe("reshard", () => {
   it("notes the number of shards where there is none yet", async () => {
     const queue = openQueue();
-    const first = await queue.watch(() => queue.run(reshard, { shards: 4 }));
+    const first = await queue.watch(() => queue.run(reshard, { shards: 4, from: 0 }));
     expect(first).toMatchObject({ reply: 1, changes: { meta: { shards: "4" } } });
-    const again = await queue.watch(() => queue.run(reshard, { shards: 4 }));
+    const again = await queue.watch(() => queue.run(reshard, { shards: 4, from: 0 }));
     expect(again).toMatchObject({ reply: 1, changes: {} });
   });
 
   it("changes it where no job is left, and keeps the rest of meta", async () => {
     const queue = openQueue();
     await queue.client.hset(queue.keys.meta, "shards", 4, "token", 7, "version", 1);
-    const { reply, changes } = await queue.watch(() => queue.run(reshard, { shards: 2 }));
+    const { reply, changes } = await queue.watch(() => queue.run(reshard, { shards: 2, from: 4 }));
     expect(reply).toBe(1);
     expect(changes).toEqual({ meta: { shards: "2" } });
   });
@@ -23,7 +23,7 @@ describe("reshard", () => {
     const queue = openQueue();
     await queue.client.hset(queue.keys.meta, "shards", 4, "version", 1);
     for (const changes of [{ meta: { shards: null } }, {}]) {
-      const watched = await queue.watch(() => queue.run(reshard, { shards: 0 }));
+      const watched = await queue.watch(() => queue.run(reshard, { shards: 0, from: 4 }));
       expect(watched).toMatchObject({ reply: 1, changes });
     }
   });
@@ -33,7 +33,19 @@ describe("reshard", () => {
     await queue.plantDead("a");
     if (noted) await queue.client.hset(queue.keys.meta, "shards", noted);
     for (const _ of ["first", "again"]) {
-      const { reply, changes } = await queue.watch(() => queue.run(reshard, { shards: 2 }));
+      const { reply, changes } = await queue.watch(() =>
+        queue.run(reshard, { shards: 2, from: 4 }),
+      );
+      expect(reply).toBe(0);
+      expect(changes).toEqual({});
+    }
+  });
+
+  it("refuses where another number is noted than the caller found", async () => {
+    const queue = openQueue();
+    await queue.client.hset(queue.keys.meta, "shards", 3);
+    for (const from of [0, 4]) {
+      const { reply, changes } = await queue.watch(() => queue.run(reshard, { shards: 2, from }));
       expect(reply).toBe(0);
       expect(changes).toEqual({});
     }
@@ -43,7 +55,7 @@ describe("reshard", () => {
     const queue = openQueue();
     await queue.plantDead("a");
     await queue.client.hset(queue.keys.meta, "shards", 2);
-    const { reply, changes } = await queue.watch(() => queue.run(reshard, { shards: 2 }));
+    const { reply, changes } = await queue.watch(() => queue.run(reshard, { shards: 2, from: 4 }));
     expect(reply).toBe(1);
     expect(changes).toEqual({});
   });
