@@ -28,11 +28,6 @@ const enqueue = [
   ),
   mutant("refuses where no number of shards is noted", "if noted_shards and noted", "if noted"),
   mutant("notes no number of shards", `, "shards", shards)`, ")"),
-  mutant(
-    "leaves a wait nothing to wait for",
-    `redis.call("HSET", meta_key, "enqueued", enqueued)`,
-    "",
-  ),
   mutant("is refused a duplicate by a full Redis", `redis.call("HDEL", meta_key, "")`, ""),
   mutant("notes no version", "if enqueued == 0 then", "if false then"),
   mutant("changes the version of data that is there", "if enqueued == 0 then", "if true then"),
