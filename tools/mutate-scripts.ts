@@ -6,23 +6,15 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import pLimit from "p-limit";
-import { administering } from "./mutants/administering.ts";
-import { auditing } from "./mutants/auditing.ts";
+import { allMutants } from "./mutants/all.ts";
 import { breakScripts, intactScripts } from "./mutants/break-script.ts";
-import { claiming } from "./mutants/claiming.ts";
-import { enqueueing } from "./mutants/enqueueing.ts";
 import type { Mutant } from "./mutants/mutant.ts";
 import { redFiles, type Stage } from "./mutants/run-tests.ts";
-import { settling } from "./mutants/settling.ts";
 import { startServer } from "./redis/start-server.ts";
 
 const AT_A_TIME = 2;
 const MODEL_SEQUENCES = 250;
 const scriptTests = "test/integration/scripts";
-
-const all = [enqueueing, claiming, settling, administering, auditing]
-  .flatMap((mutants) => Object.entries(mutants))
-  .flatMap(([file, mutants]) => mutants.map((mutant) => ({ file, mutant })));
 
 /** All but the one that compares the scripts with their files. */
 function scriptTestFiles(): string[] {
@@ -81,10 +73,9 @@ async function expectGreen(redisUrl: string): Promise<void> {
 }
 
 const words = process.argv.slice(2);
-const chosen = all.filter(({ file, mutant }) =>
+const chosen = allMutants.filter(({ file, mutant }) =>
   words.every((word) => `${file}: ${mutant.name}`.includes(word)),
 );
-for (const { file, mutant } of all) breakScripts(file, mutant); // all texts match, before any test runs
 const server = await startServer();
 const limit = pLimit(AT_A_TIME);
 let survivors = 0;

@@ -10,6 +10,7 @@ import { readSnapshots } from "./engine/snapshots.ts";
 import { queueStats } from "./queue-results.ts";
 import type { JobStore } from "./store/job-store.ts";
 
+/** Which page of the dead letters. */
 export interface DeadListOptions {
   /** Most jobs on the page, 1 to 100. Default 20. */
   readonly limit?: number;
@@ -17,6 +18,7 @@ export interface DeadListOptions {
   readonly cursor?: string | undefined;
 }
 
+/** One page of dead letters, oldest first. */
 export interface DeadPage<T> {
   readonly jobs: readonly JobSnapshot<T>[];
   /** Pass it for the next page; undefined on the last one. */
@@ -33,6 +35,7 @@ export interface DeadSelection {
   readonly diedBefore?: Date;
 }
 
+/** The dead letters of a queue, `queue.dead`. They stay until they are sent round again or removed here. */
 export class DeadLetters<T> {
   readonly #core: QueueCore;
 

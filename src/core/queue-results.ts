@@ -18,6 +18,7 @@ export interface NewJobItem<Input> extends EnqueueOptions {
   readonly data: Input;
 }
 
+/** How many jobs are where, and what became of those before. */
 export interface QueueStats {
   /** Not yet due. */
   readonly delayed: number;
@@ -25,9 +26,11 @@ export interface QueueStats {
   readonly due: number;
   /** Claimed, and not settled. */
   readonly processing: number;
+  /** Dead letters. */
   readonly dead: number;
   /** How long the oldest due job has been waiting, in milliseconds; undefined if none is due. */
   readonly oldestDueAgeMs: number | undefined;
+  /** Whether claims are stopped; where there are shards, of any of them. */
   readonly paused: boolean;
   /** Workers with free slots that wait for work. */
   readonly waitingWorkers: number;
@@ -35,6 +38,7 @@ export interface QueueStats {
   readonly totals: {
     readonly enqueued: number;
     readonly completed: number;
+    /** Failed attempts whose jobs went back to run again; releases do not count. */
     readonly retried: number;
     /** Leases that expired. */
     readonly expired: number;

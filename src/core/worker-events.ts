@@ -5,12 +5,14 @@ import type { Job } from "./model/job.ts";
 import type { HoldfastError } from "./model/errors.ts";
 import { describeError } from "./model/errors.ts";
 
+/** Of `completed`. */
 export interface CompletedEvent<T> {
   readonly job: Job<T>;
   /** How long its handler ran, in milliseconds. */
   readonly durationMs: number;
 }
 
+/** Of `retried`. */
 export interface RetriedEvent<T> {
   readonly job: Job<T>;
   /** What the handler threw; a `RetryLater` too. */
@@ -21,6 +23,7 @@ export interface RetriedEvent<T> {
   readonly counted: boolean;
 }
 
+/** Of `dead`. */
 export interface DeadEvent<T> {
   readonly id: string;
   /** Undefined for a job that was never run: it could not be decoded, or its attempts were used up. */
@@ -30,16 +33,19 @@ export interface DeadEvent<T> {
   readonly error: unknown;
 }
 
+/** Of `lease-lost`. */
 export interface LeaseLostEvent {
   readonly id: string;
   readonly fencingToken: number;
 }
 
+/** Of `stalled`. */
 export interface StalledEvent {
   /** Jobs of any worker whose lease had expired, and which this worker gave back. */
   readonly ids: readonly string[];
 }
 
+/** A worker's events, by name, with what their listeners get. */
 export interface WorkerEventMap<T> {
   /** A handler returned, and Redis has removed its job. */
   completed: [CompletedEvent<T>];

@@ -130,8 +130,22 @@ const place = [
 ];
 
 const total = [
-  mutant("fails at a spoilt total", ` or 0) or 0`, " or 0)"),
-  mutant("counts from 0 each time", `redis.call("HGET", meta_key, field) or 0`, "0"),
+  mutant("fails at a spoilt total", "count and count >= 0", "count >= 0"),
+  mutant("goes on from below 0", "count and count >= 0", "count"),
+  mutant("goes on from what is too large", " and count <= 9007199254740991", ""),
+  mutant("keeps a fraction", "math.floor(count)", "count"),
+  mutant("counts from 0 each time", `count_of(redis.call("HGET", meta_key, field))`, "0"),
+];
+
+const reshard = [
+  mutant("leaves jobs behind", `redis.call("HLEN", jobs_key) > 0`, "false"),
+  mutant("refuses the number that is noted", "noted ~= shards and ", ""),
+  mutant("does not take the note out", `if shards ~= "0" then`, "if true then"),
+  mutant("notes nothing", `redis.call("HSET", meta_key, "shards", shards)`, ""),
+  writesFirst(
+    `redis.call("HDEL", meta_key, "shards")`,
+    `redis.call("HSET", meta_key, "shards", shards)`,
+  ),
 ];
 
 const stats = [
@@ -174,7 +188,13 @@ const peek = [
 ];
 
 const listDead = [
-  mutant("lists the entry of the cursor again", "rank and rank + 1 or", "rank and rank or"),
+  mutant("lists the entry of the cursor again", "return #id > #other", "return #id >= #other"),
+  mutant("leaves out who has a longer id", "return #id > #other", "return false"),
+  mutant(
+    "finds the place by the smaller id",
+    "string.byte(id, at) > string.byte(other, at)",
+    "string.byte(id, at) < string.byte(other, at)",
+  ),
   mutant(
     "starts anew where the cursor's entry is gone",
     `redis.call("ZCOUNT", dead_key, "-inf", "(" .. after_ms)`,
@@ -185,7 +205,7 @@ const listDead = [
     `"-inf", "(" .. after_ms)`,
     `"-inf", after_ms)`,
   ),
-  mutant("lists one more than asked", "start + max_jobs - 1", "start + max_jobs"),
+  mutant("lists one more than asked", "first + max_jobs - 1", "first + max_jobs"),
   mutant("lists who died later", "if died <= tonumber(until_ms) then", "if true then"),
 ];
 
@@ -196,9 +216,12 @@ const open = [
     `found ~= "none" and found ~= expected`,
     "found ~= expected",
   ),
-  mutant("reads a version of another type", "if #reply == 1 then", "if true then"),
-  mutant("finds every queue new", `redis.call("HGET", meta_key, "version")`, "0"),
-  mutant("fails at a spoilt version", ` or 0) or 0`, " or 0) + 0"),
+  mutant("reads a version of another type", "if #reply == 3 then", "if true then"),
+  mutant("finds every queue new", "tonumber(meta[1] or 0) or 0", "0"),
+  mutant("fails at a spoilt version", "tonumber(meta[1] or 0) or 0", "tonumber(meta[1] or 0) + 0"),
+  mutant("knows no number of shards", "tonumber(meta[2] or 0) or 0", "0"),
+  mutant("fails at a spoilt number", "tonumber(meta[2] or 0) or 0", "tonumber(meta[2] or 0) + 0"),
+  mutant("finds no jobs", `redis.call("HLEN", jobs_key)`, "0"),
 ];
 
 export const administering: Mutants = {
@@ -213,6 +236,7 @@ export const administering: Mutants = {
   "peek.lua": peek,
   "list-dead.lua": listDead,
   "open.lua": open,
+  "reshard.lua": reshard,
   "lib/place.lua": place,
   "lib/total.lua": total,
 };

@@ -7,6 +7,7 @@ import type { SettleResult } from "../store/messages.ts";
 import { DeliveredJob, type DeliveryFields } from "./delivery.ts";
 import type { Settler } from "./settler.ts";
 
+/** How a job is given back. */
 export interface NackOptions {
   /** Milliseconds until the job is due again. Default 0. */
   readonly delayMs?: number;

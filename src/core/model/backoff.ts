@@ -11,6 +11,7 @@ export type Backoff = (attempt: number, error: unknown) => number;
 
 const JITTERS = ["full", "equal", "none"] as const;
 
+/** How `exponential` grows. */
 export interface ExponentialOptions {
   /** Ceiling after the first failure, in milliseconds. It doubles with each further one. Default 1,000. */
   readonly baseMs?: number;

@@ -17,6 +17,10 @@ export interface BinaryCodec {
   decode(payload: Uint8Array): unknown;
 }
 
+/**
+ * How payloads become text or bytes and back. What throws here rejects an enqueue; a stored job that
+ * cannot be decoded is buried.
+ */
 export type Codec = TextCodec | BinaryCodec;
 
 /** The default: JSON, with its rules; what JSON has no form for at the top level is refused. */

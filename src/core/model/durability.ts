@@ -23,6 +23,7 @@ export interface AofDurability {
   readonly timeoutMs?: number;
 }
 
+/** How many copies an `enqueue` waits for: one of the two. */
 export type Durability = ReplicaDurability | AofDurability;
 
 export interface ResolvedDurability {

@@ -15,6 +15,7 @@ export interface DueOptions {
   readonly runAt?: Date | number;
 }
 
+/** Options of one job. */
 export interface EnqueueOptions extends DueOptions {
   /** 1 to 128 bytes. An id that the queue holds already is not stored again. Default: a new one, sorted by time. */
   readonly id?: string;

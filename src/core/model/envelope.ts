@@ -10,6 +10,7 @@ import { newNonce } from "./ids.ts";
 const FORMAT = "1";
 const LINE_FEED = 10;
 
+/** Strings that travel with a job, beside its payload. */
 export type Headers = Readonly<Record<string, string>>;
 
 export interface Envelope {

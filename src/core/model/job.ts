@@ -41,6 +41,7 @@ export interface HandlerContext {
 /** Runs one delivery. Returning acknowledges it, throwing fails the attempt. */
 export type Handler<T> = (job: Job<T>, context: HandlerContext) => unknown;
 
+/** Where a job is: not due yet, due, held by a worker, or a dead letter. */
 export type JobState = "delayed" | "due" | "processing" | "dead";
 
 /** A job as `queue.get` and `queue.dead.list` show it. */

@@ -17,6 +17,7 @@ import * as limits from "./limits.ts";
 /** Where Redis is: a URL, options for ioredis, or a client of your own, which holdfast never closes. */
 export type Connection = string | RedisOptions | Redis | Cluster;
 
+/** Options of a queue. One that is misspelt or unknown is refused. */
 export interface QueueOptions<Input, Output = Input> {
   /** Where Redis is. Default `redis://127.0.0.1:6379`. */
   readonly connection?: Connection;

@@ -10,15 +10,18 @@ import { VERIFY_MAX_FINDINGS } from "./limits.ts";
  */
 export type BreachKind = "orphan" | "double" | "dangling" | "malformed" | "queue";
 
+/** One job, or one key of the queue, that breaks the invariant. */
 export interface Breach {
   /** The job; undefined for kind "queue". */
   readonly id: string | undefined;
   readonly kind: BreachKind;
   /** Where the id was found, such as "delayed" or "lease 7"; for kind "queue" what is wrong. */
   readonly details: readonly string[];
+  /** Only with `repair`. */
   readonly isMended: boolean;
 }
 
+/** What an audit found. */
 export interface VerifyReport {
   /** Whether the whole queue was looked at, no breach was found, and every job could be judged. */
   readonly isSound: boolean;

@@ -4,6 +4,7 @@ import { checkDuration, checkFunction, checkInteger, checkOptionNames } from "./
 import { InvalidOptionError } from "./errors.ts";
 import * as limits from "./limits.ts";
 
+/** Options of a worker. One that is misspelt or unknown is refused. */
 export interface WorkerOptions {
   /**
    * Handlers that run at the same time. Default 10. One that ignores its signal after
@@ -67,6 +68,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
   });
 }
 
+/** Options of a claim by hand. */
 export interface ClaimOptions {
   /** Most jobs to take, 1 to 100. Default 1. */
   readonly max?: number;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import * as scripts from "../../../src/scripts/generated.ts";
 import type { RedisServer } from "../../../tools/redis/server.ts";
+import { waitFor } from "../../helpers/wait-for.ts";
 import type { Journal } from "../history/journal.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Fault } from "./plan.ts";
@@ -17,7 +18,8 @@ export interface World {
 
 /**
  * Resolves when all faults are over and everything runs again. Faults of one target come one after the
- * other: what is stopped cannot be killed and restarted in the middle of it.
+ * other: what is stopped cannot be killed and restarted in the middle of it. Each waits until there is
+ * somebody to strike, so that all that are counted did.
  */
 export async function carryOutAll(faults: readonly Fault[], world: World): Promise<void> {
   const beganAt = performance.now();
@@ -36,6 +38,7 @@ export async function carryOutAll(faults: readonly Fault[], world: World): Promi
 
 async function carryOut(fault: Fault, world: World): Promise<void> {
   const isOfRedis = fault.target === "redis";
+  if (!isOfRedis) await world.fleet.member(fault.target).isThere();
   const target = isOfRedis ? "redis" : world.fleet.member(fault.target).life;
   const note = { fault: fault.kind, target };
   world.journal.write({ kind: "fault", ...note });
@@ -65,8 +68,9 @@ async function troubleRedis(
       await admin.script("FLUSH");
       return;
     case "kill-clients":
-      await admin.call("CLIENT", "KILL", "TYPE", clients, "SKIPME", "yes");
-      return;
+      return waitFor(
+        async () => (await admin.call("CLIENT", "KILL", "TYPE", clients, "SKIPME", "yes")) !== 0,
+      );
     default:
       throw new Error(`${kind} is no fault of Redis`);
   }
@@ -90,6 +94,7 @@ async function troubleProcess(fault: Fault, { fleet }: World): Promise<void> {
     case "cut-before-reply":
       return proxy.dropNextReply({ containing: sha1Of(fault.script) });
     case "cut-link":
+      await waitFor(() => proxy.connectionCount > 0);
       return proxy.cut();
     case "refuse-link":
       proxy.refuse(true);

@@ -139,6 +139,11 @@ export class FleetMember {
     child.once("exit", (code, signal) => this.#onExit(code, signal));
   }
 
+  /** Resolves when a process runs: one that has ended is started again soon. */
+  async isThere(): Promise<void> {
+    await waitFor(() => !this.hasEnded, { what: `${this.name} runs again` });
+  }
+
   /** @param signal what ends the process, or stops and continues it */
   signal(signal: "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT"): void {
     this.#endIsExpected ||= signal === "SIGKILL" || signal === "SIGTERM";

@@ -28,6 +28,19 @@ describe("cancel", () => {
     expect(again.changes).toEqual({});
   });
 
+  it.each([
+    ["-5", "1"],
+    ["1e300", "1"],
+    ["many", "1"],
+    ["1.5", "2"],
+  ])("counts on from a total of %s to %s", async (before, after) => {
+    const queue = openQueue();
+    await queue.plantDelayed("a", 0);
+    await queue.client.hset(queue.keys.meta, "cancelled", before);
+    const { changes } = await queue.watch(() => queue.run(cancel, { id: "a" }));
+    expect(changes.meta).toEqual({ cancelled: after });
+  });
+
   it("leaves a job alone that is elsewhere, and says where", async () => {
     const queue = openQueue();
     await queue.plantHeld("held", 7, 30_000, { attempts: 1 });

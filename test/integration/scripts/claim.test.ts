@@ -68,6 +68,16 @@ describe("claim", () => {
     }
   });
 
+  it.each(["many", "-7", "1e300"])("starts from the clock after a token of %s", async (spoilt) => {
+    const queue = openQueue();
+    await queue.plantDelayed("a", -1_000);
+    await queue.client.hset(queue.keys.meta, "token", spoilt);
+    const { reply, from, to } = await queue.watch(() =>
+      queue.run(claim, claimArguments(queue, {})),
+    );
+    expectWithin(readClaim(reply).token, from * 1_000, (to + 1) * 1_000);
+  });
+
   it("uses no token up where nothing is due", async () => {
     const queue = openQueue();
     await queue.plantDelayed("a", 120_000);
