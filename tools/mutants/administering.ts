@@ -130,8 +130,9 @@ const place = [
 ];
 
 const total = [
-  mutant("fails at a spoilt total", ` or 0) or 0`, " or 0)"),
-  mutant("counts from 0 each time", `redis.call("HGET", meta_key, field) or 0`, "0"),
+  mutant("fails at a spoilt total", "count and count >= 0 and", "count >= 0 and"),
+  mutant("takes less than nothing", "count >= 0 and ", ""),
+  mutant("counts from 0 each time", `count_of(redis.call("HGET", meta_key, field))`, "0"),
 ];
 
 const stats = [
@@ -174,7 +175,7 @@ const peek = [
 ];
 
 const listDead = [
-  mutant("lists the entry of the cursor again", "rank and rank + 1 or", "rank and rank or"),
+  mutant("lists the entry of the cursor again", "return #id > #other", "return #id >= #other"),
   mutant(
     "starts anew where the cursor's entry is gone",
     `redis.call("ZCOUNT", dead_key, "-inf", "(" .. after_ms)`,
@@ -185,7 +186,7 @@ const listDead = [
     `"-inf", "(" .. after_ms)`,
     `"-inf", after_ms)`,
   ),
-  mutant("lists one more than asked", "start + max_jobs - 1", "start + max_jobs"),
+  mutant("lists one more than asked", "first + max_jobs - 1", "first + max_jobs"),
   mutant("lists who died later", "if died <= tonumber(until_ms) then", "if true then"),
 ];
 
@@ -196,9 +197,9 @@ const open = [
     `found ~= "none" and found ~= expected`,
     "found ~= expected",
   ),
-  mutant("reads a version of another type", "if #reply == 1 then", "if true then"),
-  mutant("finds every queue new", `redis.call("HGET", meta_key, "version")`, "0"),
-  mutant("fails at a spoilt version", ` or 0) or 0`, " or 0) + 0"),
+  mutant("reads a version of another type", "if #reply == 3 then", "if true then"),
+  mutant("finds every queue new", `tonumber(meta[1] or 0) or 0`, "0"),
+  mutant("fails at a spoilt version", "tonumber(meta[1] or 0) or 0", "tonumber(meta[1] or 0) + 0"),
 ];
 
 export const administering: Mutants = {

@@ -4,7 +4,7 @@ import { mutant, type Mutants } from "./mutant.ts";
 const verify = [
   mutant("misses a job in two places", "if delayed and dead then", "if false then"),
   mutant("misses a job in no place", "elseif not delayed and not dead then", "elseif false then"),
-  mutant("names no held job", "    if id then\n", "    if false then\n"),
+  mutant("names no held job", `find("leased", lease)`, ""),
   mutant(
     "misses a lease without a job",
     `if not is_job(id) or redis.call("ZSCORE", delayed_key, id)`,
@@ -24,28 +24,43 @@ const verify = [
 ];
 
 const mend = [
-  mutant("mends without being asked", "if mends and remedies[kind] then", "if remedies[kind] then"),
   mutant(
-    "searches any number of leases",
-    `redis.call("ZCARD", processing_key) <= max_leases`,
-    "true",
+    "mends without being asked",
+    `if mends and found.kind ~= "sound"`,
+    `if found.kind ~= "sound"`,
+  ),
+  mutant("searches any number of leases", "lease_count <= max_leases", "true"),
+  mutant("trusts any scan", `or "none") == scan_token`, `or "none") ~= ""`),
+  mutant(
+    "trusts a scan of leases that are gone",
+    `if redis.call("ZSCORE", processing_key, lease) then`,
+    "if true then",
   ),
   mutant("keeps the lowest token", "return a.token > b.token", "return a.token < b.token"),
-  mutant("misses a job in no place", `places == 0 and "orphan"`, `places < 0 and "orphan"`),
+  mutant("misses a job in no place", "elseif places == 0 then", "elseif places < 0 then"),
+  mutant("takes a doubt for an orphan", `sees_all and "orphan" or "unknown"`, `"orphan"`),
   mutant("misses a job in two places", `places > 1 and "double"`, `places > 2 and "double"`),
-  mutant("misses a count or an error without a job", "(places > 0 or has_history)", "(places > 0)"),
   mutant(
-    "writes an orphan before it removes",
-    `redis.call("ZREM", delayed_key, id) -- a removal first: a full Redis would refuse ZADD`,
+    "misses an error without a job",
+    `note(redis.call("HEXISTS", errors_key, id) == 1, "errors")`,
     "",
   ),
   mutant(
-    "takes a double out of delayed that is held nowhere",
-    "if #(leases_of[id] or {}) > 0 then",
-    "if true then",
+    "writes an orphan before it removes",
+    `is_dangling or found.kind == "orphan" or #found.leases > 0`,
+    "is_dangling or #found.leases > 0",
   ),
-  mutant("keeps all leases of a double", "remove_leases(id, 2)", ""),
-  mutant("keeps the leases of no job", "remove_leases(id, 1)", ""),
+  mutant(
+    "takes a double out of delayed that is held nowhere",
+    `found.kind == "orphan" or #found.leases > 0 then`,
+    `found.kind == "orphan" or found.kind == "double" then`,
+  ),
+  mutant(
+    "keeps all leases of a double",
+    "is_dangling and 1 or 2, -1",
+    "is_dangling and 1 or 9, -1",
+  ),
+  mutant("keeps the leases of no job", "is_dangling and 1 or 2, -1", "2, -1"),
 ];
 
 export const auditing: Mutants = { "verify.lua": verify, "mend.lua": mend };
