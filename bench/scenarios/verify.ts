@@ -88,8 +88,8 @@ function timedStore(
     return result;
   };
   return {
-    get connectionEpoch() {
-      return store.connectionEpoch;
+    get serverEpoch() {
+      return store.serverEpoch;
     },
     verifyPage: (part, cursor, pageSize) =>
       timed(`a page of ${part}`, () => store.verifyPage(part, cursor, pageSize)),

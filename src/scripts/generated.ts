@@ -874,7 +874,7 @@ return wrong`,
 
 export const mend = {
   name: "mend",
-  sha1: "ba5b4ccda15d022b2ce344c230bae9c94bb6fe80",
+  sha1: "4314ea36cdb195ae9534a9ad1bd783f914fef9f0",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: ["mends", "maxLeases", "scanToken"],
   listFields: ["id", "tokens"],
@@ -917,9 +917,9 @@ end
 -- with the highest token, then \`delayed\`, then \`dead\`).
 --
 -- A job in no place is an orphan only if no lease of it can have been missed: another holder beside one
--- that runs would be worse than a late job. Either the token counter is still the one from before the
--- caller's scan of \`processing\`, so that nothing was claimed since and every lease was seen; or
--- \`processing\` is small enough to be searched here.
+-- that runs would be worse than a late job. Either \`processing\` is small enough to be searched here; or
+-- the token counter is still the one from before the caller's scan of it, so that nothing was claimed
+-- since and every lease was seen.
 --
 -- Reply, two strings an id: kind, and where it was found, by commas.
 --   "sound"; "orphan" (a job in no place), "double" (a job in several), "dangling" (an entry without a
@@ -939,7 +939,6 @@ local scan_token = ARGV[3] -- the token counter before the caller's scan of \`pr
 local list, list_from = ARGV, 4 -- each: id, tokens (of its leases that the scan saw, by commas)
 
 local now = now_ms()
-local sees_all = (redis.call("HGET", meta_key, "token") or "none") == scan_token
 local lease_count = redis.call("ZCARD", processing_key)
 redis.call("HLEN", errors_key) -- checks the type: nothing may fail after the first write
 local leases_of = {} -- by listed id
@@ -949,8 +948,8 @@ end
 local function add_lease(id, lease, token)
   table.insert(leases_of[id], { lease = lease, token = tonumber(token) })
 end
-if not sees_all and lease_count <= max_leases then
-  sees_all = true
+local sees_all = lease_count <= max_leases
+if sees_all then
   for _, lease in ipairs(redis.call("ZRANGE", processing_key, 0, -1)) do
     local id, token = split_lease(lease)
     if id and leases_of[id] then
@@ -958,6 +957,7 @@ if not sees_all and lease_count <= max_leases then
     end
   end
 else
+  sees_all = (redis.call("HGET", meta_key, "token") or "none") == scan_token
   local seen = {}
   for at = list_from, #list, 2 do
     for token in string.gmatch(seen[list[at]] and "" or list[at + 1], "%d+") do

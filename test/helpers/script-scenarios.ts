@@ -234,6 +234,15 @@ const reading: readonly Scenario[] = [
     },
   },
   {
+    name: "mend with more leases than it may search",
+    script: scripts.mend,
+    writes: [],
+    call: (queue) => {
+      const args = { mends: 0, maxLeases: -1, scanToken: "" };
+      return queue.runOnBreach(scripts.mend, args, ["due", ""]);
+    },
+  },
+  {
     name: "open",
     script: scripts.open,
     writes: [],

@@ -1,4 +1,5 @@
 /** The clients that may carry a queue. */
+import { once } from "node:events";
 import { Cluster, Redis } from "ioredis";
 import { Cluster as Cluster5, Redis as Redis5 } from "ioredis5";
 import { expect, onTestFinished, test } from "vitest";
@@ -53,6 +54,12 @@ test("a client with a key prefix", async () => {
   await roundTrip(closedAfterTest(new Redis(testRedisUrl(), { keyPrefix: "app:" })));
 });
 
+test("a client without an offline queue", async () => {
+  const client = closedAfterTest(new Redis(testRedisUrl(), { enableOfflineQueue: false }));
+  await once(client, "ready");
+  await roundTrip(client);
+});
+
 test("a client that speaks RESP2, and one that maps replies as RESP3", async () => {
   await roundTrip(closedAfterTest(new Redis(testRedisUrl(), { protocol: 2 } as object)));
   await roundTrip(closedAfterTest(new Redis(testRedisUrl(), { replyMapping: "resp3" } as object)));
@@ -64,11 +71,14 @@ test("a client with auto-pipelining", async () => {
 
 test.each([
   ["a cluster", Cluster, {}],
+  ["a cluster without an offline queue", Cluster, { enableOfflineQueue: false }],
   ["a cluster with a key prefix", Cluster, { keyPrefix: "app:" }],
   ["a cluster of ioredis 5", Cluster5, { redisOptions: { connectionName: "five" } }],
 ] as const)("%s", async (_, Client, options) => {
   const server = await startServer({ args: ["--cluster-enabled", "yes"] });
   onTestFinished(() => server.stop());
   const nodes = [{ host: server.host, port: server.port }];
-  await roundTrip(closedAfterTest(new Client(nodes, options)) as unknown as Cluster);
+  const client = closedAfterTest(new Client(nodes, options)) as unknown as Cluster;
+  if (client.options.enableOfflineQueue === false) await once(client, "ready");
+  await roundTrip(client);
 });

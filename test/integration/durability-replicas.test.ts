@@ -178,3 +178,18 @@ test("a client of one's own stays open, and lends its place and rights to the ot
   await queue.close();
   expect(await own.hkeys(`holdfast:{${queue.name}}:jobs`)).toEqual(["x"]);
 });
+
+test("the shards of a queue wait side by side: those that come later run out of no time", async () => {
+  const redis = await startReplicatedRedis({ replicas: 1 });
+  const level = { replicas: 1, timeoutMs };
+  const queue = open(redis, { shards: 8, durability: level, enqueueTimeoutMs: 1_000 });
+  const ids = Array.from({ length: 100 }, (_, index) => `id-${index}`);
+  await queue.enqueueMany(
+    ids.map((id) => ({ data: id, id, durability: { replicas: 1, timeoutMs: 10_000 } })),
+  );
+  redis.replicas[0]!.link.blackHole(true);
+  const failures = await Promise.all(ids.map((id) => failureOf(queue.enqueue("again", { id }))));
+  for (const error of failures) {
+    expect(error).toBeInstanceOf(DurabilityError);
+  }
+});

@@ -24,8 +24,8 @@ interface Moments {
 function disturbed(store: AuditStore, moments: Moments): AuditedStore {
   let scan = 0;
   return {
-    get connectionEpoch() {
-      return store.connectionEpoch;
+    get serverEpoch() {
+      return store.serverEpoch;
     },
     async verifyPage(part, cursor, pageSize) {
       const isFirst = cursor === "0";
@@ -118,7 +118,7 @@ test("after a reconnect a scan proves nothing: the server may be another", async
   let epoch = 0;
   const flapping: AuditedStore = {
     ...store,
-    get connectionEpoch() {
+    get serverEpoch() {
       epoch += 1;
       return epoch;
     },

@@ -189,7 +189,7 @@ describe("a queue", () => {
     };
   }
   const judge = (...shards: ShardFacts[]) =>
-    faults(checkQueue({ name: "q", shards, failures: [] }));
+    faults(checkQueue({ name: "q", shardCount: shards.length, shards, failures: [] }));
 
   test("that works has nothing but ok", () => {
     expect(judge(shardOf({ delayed: 5, due: 3, age: 1_000, processing: 2 }))).toEqual([]);
@@ -238,6 +238,7 @@ describe("a queue", () => {
     const failure = { shard: undefined, server: "127.0.0.1:6379" };
     const found = checkQueue({
       name: "q",
+      shardCount: 0,
       shards: [],
       failures: [
         { ...failure, isOurs: false, message: "version 9" },

@@ -45,7 +45,7 @@ export function diagnose(facts: Facts, prefix: string, queue: string | undefined
   });
   const queues = facts.queues.map((queueFacts) => ({
     name: queueFacts.name,
-    shards: countShards(queueFacts),
+    shards: queueFacts.shardCount > 1 ? queueFacts.shardCount : undefined,
     stats: addUp(queueFacts),
     verify: mergeAudits(queueFacts),
     findings: checkQueue(queueFacts),
@@ -83,12 +83,6 @@ function checkSearch(
   const what = queue === undefined ? "no queue" : `no queue ${JSON.stringify(queue)}`;
   const remedy = "a queue is there once its first job is; if it should be, look at url and prefix";
   return [advice("queues", `${what} under the prefix ${JSON.stringify(prefix)}`, remedy)];
-}
-
-/** A sharded queue keeps a little under its plain name as well: that is no shard. */
-function countShards({ shards, failures }: QueueFacts): number | undefined {
-  const numbered = [...shards, ...failures].filter(({ shard }) => shard !== undefined);
-  return numbered.length === 0 ? undefined : numbered.length;
 }
 
 function addUp({ shards }: QueueFacts): Omit<QueueStats, "totals"> {

@@ -37,24 +37,35 @@ export async function doctor(args: readonly string[], terminal: Terminal): Promi
     const facts = await gatherFacts(options);
     const diagnosis = diagnose(facts, options.prefix, options.queue);
     const text = options.asJson
-      ? JSON.stringify(diagnosis, undefined, 2)
-      : diagnosisText(diagnosis, terminal.hasColours);
-    terminal.out(hide(text));
+      ? toJson(diagnosis, hide)
+      : hide(diagnosisText(diagnosis, terminal.hasColours));
+    terminal.out(text);
     return diagnosis.severity === "danger" ? EXIT.danger : EXIT.fine;
   } catch (error) {
-    if (!(error instanceof HoldfastError)) {
-      throw error;
-    }
-    const message = `no diagnosis of ${new URL(options.url).host}: ${error.message}`;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `no diagnosis of ${new URL(options.url).host}: ${reason}`;
     terminal.err(hide(`holdfast doctor: ${message}\n${hintFor(error)}`));
     if (options.asJson) {
-      terminal.out(hide(JSON.stringify({ format: 1, severity: "unreachable", error: message })));
+      terminal.out(toJson({ format: 1, severity: "unreachable", error: message }, hide));
     }
     return EXIT.failed;
   }
 }
 
-function hintFor({ code }: HoldfastError): string {
+/** Hidden in each text by itself: once written as JSON, a secret may look otherwise. */
+function toJson(document: object, hide: (text: string) => string): string {
+  return JSON.stringify(
+    document,
+    (_, value: unknown) => (typeof value === "string" ? hide(value) : value),
+    2,
+  );
+}
+
+function hintFor(error: unknown): string {
+  if (!(error instanceof HoldfastError)) {
+    return "That is a fault of holdfast itself: please report it.";
+  }
+  const { code } = error;
   return code === "REDIS_REFUSED"
     ? "Check user and password in the URL, and what the server allows this user."
     : "Check that a Redis listens there, and redis:// against rediss://, which is for TLS.";

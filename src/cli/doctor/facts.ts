@@ -3,10 +3,11 @@ import { audit } from "../../core/engine/auditor.ts";
 import { monotonicNow, startTimer } from "../../core/model/clock.ts";
 import { HoldfastError } from "../../core/model/errors.ts";
 import { resolveQueueOptions } from "../../core/model/queue-options.ts";
-import { DATA_VERSION } from "../../core/model/limits.ts";
+import { DATA_VERSION, MAX_SHARDS } from "../../core/model/limits.ts";
 import type { VerifyReport } from "../../core/model/verify-report.ts";
 import { type QueueStats, queueStats } from "../../core/queue-results.ts";
 import { Connection } from "../../core/store/connection.ts";
+import { shardTags } from "../../core/store/keys.ts";
 import { type QueueReader, readQueue } from "../../core/store/queue-facts.ts";
 import {
   connectToServer,
@@ -24,6 +25,8 @@ const SEARCH_MS = 5_000;
 const NAMED_SEARCH_MS = 60_000;
 const MAX_QUEUES = 1_000;
 const MAX_SERVERS = 100;
+/** A server that has failed for this long in all is not asked for the rest of its queues. */
+const MAX_FAILING_MS = 10_000;
 
 interface NamedServer {
   readonly address: string;
@@ -49,6 +52,8 @@ interface ShardFailure {
 
 export interface QueueFacts {
   readonly name: string;
+  /** Over how many shards it is spread, as it is noted in Redis. */
+  readonly shardCount: number;
   readonly shards: readonly ShardFacts[];
   readonly failures: readonly ShardFailure[];
 }
@@ -139,6 +144,7 @@ async function findTags(
   { prefix, queue }: DoctorOptions,
   servers: readonly Server[],
 ): Promise<{ tags: Tag[]; search: Known<{ isComplete: boolean }> }> {
+  const isAsked = (tag: string) => queue === undefined || nameOf(tag) === queue;
   const tags: Tag[] = [];
   let isComplete = true;
   for (const server of servers.filter(({ facts }) => "value" in facts)) {
@@ -146,6 +152,7 @@ async function findTags(
     const found = await findQueueTags(
       server.connection,
       prefix,
+      isAsked,
       (count) => count < MAX_QUEUES && monotonicNow() < endsAt,
     );
     if ("hidden" in found) {
@@ -156,8 +163,8 @@ async function findTags(
     isComplete &&= found.value.isComplete;
     tags.push(...found.value.tags.map((tag) => ({ tag, server })));
   }
-  const isAsked = ({ tag }: Tag) => queue === undefined || nameOf(tag) === queue;
-  return { tags: tags.filter(isAsked).slice(0, MAX_QUEUES), search: { value: { isComplete } } };
+  isComplete &&= tags.length <= MAX_QUEUES;
+  return { tags: tags.slice(0, MAX_QUEUES), search: { value: { isComplete } } };
 }
 
 /** A queue's name cannot end in a slash and a number: that is what a shard's tag does. */
@@ -177,34 +184,84 @@ async function lookAtQueues(options: DoctorOptions, tags: readonly Tag[]): Promi
     controller.abort();
   }
   try {
-    const queues = new Map<string, { shards: ShardFacts[]; failures: ShardFailure[] }>();
-    for (const { tag, server } of tags.toSorted((a, b) => compareTags(a.tag, b.tag))) {
-      const queue = queues.get(nameOf(tag)) ?? { shards: [], failures: [] };
-      queues.set(nameOf(tag), queue);
-      const shard = { shard: shardOf(tag), server: server.address };
-      try {
-        const reader = await readQueue(server.connection, options.prefix, tag);
-        const { dataVersion, wrongParts } = reader;
-        if (wrongParts.length > 0 || dataVersion > DATA_VERSION) {
-          queue.failures.push({ ...shard, isOurs: false, message: describeData(reader) });
-          continue;
-        }
-        const stats = queueStats(await reader.readStats());
-        const verify = controller.signal.aborted
-          ? undefined
-          : await audit(reader.audit, false, controller.signal);
-        queue.shards.push({ ...shard, stats, verify });
-      } catch (error) {
-        if (!(error instanceof HoldfastError)) {
-          throw error;
-        }
-        queue.failures.push({ ...shard, isOurs: true, message: error.message });
+    const looks = new Map<string, Look[]>();
+    const failingMs = new Map<Server, number>();
+    for (const tag of tags.toSorted((a, b) => compareTags(a.tag, b.tag))) {
+      const lostMs = failingMs.get(tag.server) ?? 0;
+      const startedAt = monotonicNow();
+      const look =
+        lostMs < MAX_FAILING_MS
+          ? await lookAt(options.prefix, tag, controller.signal)
+          : {
+              failure: {
+                ...placeOf(tag),
+                isOurs: true,
+                message: "this server has failed for too long",
+              },
+            };
+      if ("failure" in look) {
+        failingMs.set(tag.server, lostMs + monotonicNow() - startedAt);
       }
+      const name = nameOf(tag.tag);
+      looks.set(name, [...(looks.get(name) ?? []), look]);
     }
-    return [...queues].map(([name, { shards, failures }]) => ({ name, shards, failures }));
+    return [...looks].map(([name, parts]) => queueFacts(name, parts));
   } finally {
     timer.cancel();
   }
+}
+
+type Look =
+  | { readonly facts: ShardFacts; readonly notedShards: number }
+  | { readonly failure: ShardFailure };
+
+async function lookAt(prefix: string, tag: Tag, signal: AbortSignal): Promise<Look> {
+  const place = placeOf(tag);
+  try {
+    const reader = await readQueue(tag.server.connection, prefix, tag.tag);
+    const { dataVersion, wrongParts } = reader;
+    if (wrongParts.length > 0 || dataVersion > DATA_VERSION) {
+      return { failure: { ...place, isOurs: false, message: describeData(reader) } };
+    }
+    const stats = queueStats(await reader.readStats());
+    const verify = signal.aborted ? undefined : await audit(reader.audit, false, signal);
+    return { facts: { ...place, stats, verify }, notedShards: reader.shards };
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) {
+      throw error;
+    }
+    return { failure: { ...place, isOurs: true, message: error.message } };
+  }
+}
+
+function placeOf({ tag, server }: Tag) {
+  return { shard: shardOf(tag), server: server.address };
+}
+
+function queueFacts(name: string, looks: readonly Look[]): QueueFacts {
+  const seen = looks.filter((look) => "facts" in look);
+  // What the queue's plain name notes counts before what its shards do.
+  const home = seen.find(({ facts }) => facts.shard === undefined);
+  const shardCount = home?.notedShards || Math.max(0, ...seen.map((look) => look.notedShards));
+  const shards = seen.map(({ facts }) => facts);
+  const tags = new Set(shardTags(name, Math.min(Math.max(shardCount, 1), MAX_SHARDS)));
+  const used = shards.filter((facts) => tags.has(tagOf(name, facts)) || !isEmpty(facts));
+  return {
+    name,
+    shardCount,
+    shards: used.length > 0 ? used : shards,
+    failures: looks.flatMap((look) => ("failure" in look ? look.failure : [])),
+  };
+}
+
+function tagOf(name: string, { shard }: ShardFacts): string {
+  return shard === undefined ? name : `${name}/${shard}`;
+}
+
+/** So is the plain name of a sharded queue, which only notes their number, and a shard of former days. */
+function isEmpty({ stats, verify }: ShardFacts): boolean {
+  const { delayed, due, processing, dead } = stats;
+  return delayed + due + processing + dead === 0 && (verify?.breachCount ?? 0) === 0;
 }
 
 function describeData({ dataVersion, wrongParts }: QueueReader): string {

@@ -29,7 +29,10 @@ export function diagnosisText(diagnosis: Diagnosis, hasColours: boolean): string
     const parts = shards === undefined ? "" : ` in ${shards} shards`;
     const { delayed, due, processing, dead, waitingWorkers } = stats;
     const counts = `${delayed} delayed, ${due} due, ${processing} processing, ${dead} dead`;
-    section(`Queue ${name}${parts}: ${counts}, ${waitingWorkers} workers waiting`, findings);
+    section(
+      `Queue ${printable(name)}${parts}: ${counts}, ${waitingWorkers} workers waiting`,
+      findings,
+    );
   }
   lines.push(summary(diagnosis));
   return lines.join("\n");
@@ -39,8 +42,13 @@ function findingText({ check, severity, message, remedy }: Finding, hasColours: 
   const { label, colour } = LABELS[severity];
   const padded = label.padEnd(8);
   const head = `  ${hasColours ? styleText(colour, padded, { validateStream: false }) : padded} ${check.padEnd(13)} `;
-  const text = message.replaceAll("\n", `\n${INDENT}`);
+  const text = message.split("\n").map(printable).join(`\n${INDENT}`);
   return remedy === undefined ? `${head}${text}` : `${head}${text}\n${INDENT}-> ${remedy}`;
+}
+
+/** Whoever may write to Redis may choose names: a terminal must not take them for commands. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
 }
 
 function summary({ findings, servers, queues }: Diagnosis): string {

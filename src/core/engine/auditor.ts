@@ -44,8 +44,8 @@ export function audit(
 interface LeaseScan {
   /** The token counter before the scan. */
   readonly token: string;
-  /** Of the connection: after a reconnect the scan proves nothing, for the server may be another. */
-  readonly epoch: number;
+  /** After a reconnect or a move the scan proves nothing: a cursor of one server means nothing on another. */
+  readonly epoch: unknown;
   /** By id, the tokens of its leases, by commas. */
   readonly tokensOf: ReadonlyMap<string, string>;
   readonly suspects: ReadonlySet<string>;
@@ -115,7 +115,7 @@ class Audit {
 
   /** A scan that is cut short proves nothing and leaves no trace. */
   async #scanLeases(): Promise<void> {
-    const epoch = this.#store.connectionEpoch;
+    const epoch = this.#store.serverEpoch;
     const tokensOf = new Map<string, string>();
     const suspects = new Set<string>();
     let token: string | undefined;
@@ -177,7 +177,7 @@ class Audit {
     const suspects = Array.from(ids, (id) => ({ id, tokens: this.#leases.tokensOf.get(id) ?? "" }));
     for (let first = 0; first < suspects.length && !this.#isAborted; first += ADMIN_BATCH_JOBS) {
       const batch = suspects.slice(first, first + ADMIN_BATCH_JOBS);
-      const isProof = this.#store.connectionEpoch === this.#leases.epoch;
+      const isProof = this.#store.serverEpoch === this.#leases.epoch;
       const scanToken = isProof ? this.#leases.token : "";
       const verdicts = await this.#store.mend(batch, this.#repairs, scanToken);
       for (const [index, { kind, where }] of verdicts.entries()) {

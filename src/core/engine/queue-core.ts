@@ -18,18 +18,19 @@ export class QueueCore {
   readonly shards: readonly Shard[];
   readonly consumers: ConsumerPool;
   readonly #connection: Connection;
-  readonly #durableConnection: DurableConnection;
+  readonly #durableConnections: readonly DurableConnection[];
   readonly #enqueues = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedQueueOptions) {
     this.options = options;
     this.#connection = new Connection(options);
-    this.#durableConnection = new DurableConnection(this.#connection);
     const layout = new ShardLayout(this.#connection, options);
-    this.shards = layout.tags.map((tag) => {
+    // One a shard: shards that waited for each other's copies would run out of time.
+    this.#durableConnections = layout.tags.map(() => new DurableConnection(this.#connection));
+    this.shards = layout.tags.map((tag, index) => {
       const store = new JobStore(this.#connection, options, layout, tag);
-      return new Shard(store, this.#durableConnection, options.enqueueTimeoutMs);
+      return new Shard(store, this.#durableConnections[index]!, options.enqueueTimeoutMs);
     });
     this.consumers = new ConsumerPool(this);
   }
@@ -80,7 +81,7 @@ export class QueueCore {
       ),
       settlesWithin(this.consumers.stop(), CLOSE_FLUSH_MS),
     ]);
-    this.#durableConnection.close();
+    for (const connection of this.#durableConnections) connection.close();
     await this.#connection.close();
   }
 }

@@ -41,7 +41,7 @@ export interface QueueOptions<Input, Output = Input> {
   /** Milliseconds after which an unconfirmed `enqueue` rejects. Default 5,000. */
   readonly enqueueTimeoutMs?: number;
   /**
-   * How many copies of a job an `enqueue` waits for, on a connection of its own. Default: it resolves when
+   * How many copies of a job an `enqueue` waits for, on a connection of its own, one a shard. Default: it resolves when
    * the primary has stored the job.
    */
   readonly durability?: Durability;

@@ -15,9 +15,9 @@ export class AuditStore {
     this.#runner = runner;
   }
 
-  /** Grows whenever the connection closes: after that, the server may be another. */
-  get connectionEpoch(): number {
-    return this.#connection.epoch;
+  /** Changes whenever the connection closes or the keys move: after that, the server may be another. */
+  get serverEpoch(): unknown {
+    return `${this.#connection.epoch} ${this.#runner.home ?? ""}`;
   }
 
   async verifyPage(part: string, cursor: string, pageSize: number): Promise<VerifyPage> {

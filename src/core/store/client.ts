@@ -22,7 +22,9 @@ export interface RedisClient {
   /** Of a client that is no cluster: the database that it is in. */
   readonly condition?: { readonly select?: number } | null;
   /** Of a cluster client: what each node is connected with. */
-  readonly options?: { readonly redisOptions?: object };
+  readonly options?: { readonly redisOptions?: object; readonly keyPrefix?: string };
+  /** Of a cluster client: by slot, the nodes that have it, the primary first. */
+  readonly slots?: readonly (readonly string[])[];
   evalsha(...args: RedisArgument[]): Promise<unknown>;
   eval(...args: RedisArgument[]): Promise<unknown>;
   evalBuffer(...args: RedisArgument[]): Promise<unknown>;

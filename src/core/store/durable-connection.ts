@@ -1,5 +1,5 @@
 /**
- * The connection on which enqueues are confirmed: WAIT blocks its connection, so it has its own. It counts
+ * The connection on which a shard's enqueues are confirmed: WAIT blocks its connection, so it has its own. It counts
  * only writes made on the very connection that asks, so this one never reconnects: when it ends, all that
  * was under way on it has failed, and the next call opens another.
  */
@@ -176,6 +176,7 @@ function duplicateForWaiting(client: RedisClient): RedisClient {
   }
   return client.duplicate([], {
     lazyConnect: false,
+    enableOfflineQueue: true,
     enableAutoPipelining: false,
     scaleReads: "master",
     clusterRetryStrategy: null,

@@ -9,6 +9,8 @@ import { ScriptRunner } from "./script-runner.ts";
 export interface QueueReader {
   /** 0 for a queue that was never used. */
   readonly dataVersion: number;
+  /** Over how many shards the queue is spread, as noted here; 0 where nothing is noted. */
+  readonly shards: number;
   /** Parts whose key is of a type that is not holdfast's; then nothing else can be read. */
   readonly wrongParts: readonly string[];
   readonly audit: AuditStore;
@@ -23,9 +25,14 @@ export async function readQueue(
   tag: string,
 ): Promise<QueueReader> {
   const runner = new ScriptRunner(connection, queueKeys(prefix, tag));
-  const [version, , , ...wrongParts] = flatReply("open", await runner.run(scripts.open, {}), 3);
+  const [version, shards, , ...wrongParts] = flatReply(
+    "open",
+    await runner.run(scripts.open, {}),
+    3,
+  );
   return {
     dataVersion: Number(version),
+    shards: Number(shards),
     wrongParts: wrongParts.map(text),
     audit: new AuditStore(connection, runner),
     readStats: async () => flatReply("stats", await runner.run(scripts.stats, {}), 15).map(Number),

@@ -1,4 +1,5 @@
 /** Runs scripts by their SHA-1 on one queue's keys, loading them where the server does not know them. */
+import keySlot from "cluster-key-slot";
 import type { ScriptDefinition } from "../../scripts/definition.ts";
 import { settlesWithin } from "../model/clock.ts";
 import { NODE_TIMEOUT_MS } from "../model/limits.ts";
@@ -28,6 +29,12 @@ export class ScriptRunner {
   constructor(connection: Connection, keys: QueueKeys) {
     this.#connection = connection;
     this.#keys = keys;
+  }
+
+  /** Of a cluster: the node that has the keys, as far as the client knows. */
+  get home(): string | undefined {
+    const { slots, options } = this.#connection.client;
+    return slots?.[keySlot(`${options?.keyPrefix ?? ""}${this.#keys.meta}`)]?.[0];
   }
 
   /** @throws HoldfastError for whatever goes wrong */

@@ -1,6 +1,6 @@
 /** What a server tells about itself. Services hide parts of it: what is refused is told as hidden. */
 import { wallClockNow } from "../model/clock.ts";
-import { HoldfastError } from "../model/errors.ts";
+import { HoldfastError, UnexpectedError } from "../model/errors.ts";
 import type { RedisArgument } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { translateError } from "./redis-errors.ts";
@@ -69,13 +69,15 @@ export function readPrimaries(connection: Connection): Promise<Known<string[]>> 
 }
 
 /**
- * The hash tags of all queues on a server.
+ * The hash tags of queues on a server.
  *
+ * @param isWanted which of them to keep
  * @param mayGoOn asked before each step: a server with many other keys takes long
  */
 export async function findQueueTags(
   connection: Connection,
   prefix: string,
+  isWanted: (tag: string) => boolean,
   mayGoOn: (found: number) => boolean,
 ): Promise<Known<{ tags: string[]; isComplete: boolean }>> {
   const pattern = `${prefix.replaceAll(/[*?[\]\\^-]/g, "\\$&")}:{*}:meta`;
@@ -92,7 +94,8 @@ export async function findQueueTags(
         string[],
       ];
       for (const key of keys) {
-        tags.add(key.slice(prefix.length + 2, -"}:meta".length));
+        const tag = key.slice(prefix.length + 2, -"}:meta".length);
+        if (isWanted(tag)) tags.add(tag);
       }
       cursor = next;
     } while (cursor !== "0");
@@ -118,6 +121,9 @@ async function readClock(
   const [seconds, microseconds] = (await ask(connection, "TIME")) as [string, string];
   const to = wallClockNow();
   const serverMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  if (!Number.isFinite(serverMs)) {
+    throw new UnexpectedError("TIME gave an answer of an unknown shape");
+  }
   return {
     offsetMs: Math.round(serverMs - (from + to) / 2),
     uncertaintyMs: Math.ceil((to - from) / 2),
@@ -143,6 +149,6 @@ async function known<T>(read: () => Promise<T>): Promise<Known<T>> {
     if (error instanceof HoldfastError) {
       return { hidden: error.message };
     }
-    throw error;
+    return { hidden: "the answer has an unknown shape: is there a proxy that changes replies?" };
   }
 }

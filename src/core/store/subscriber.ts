@@ -95,6 +95,8 @@ function duplicateForSubscribing(client: RedisClient): RedisClient {
     lazyConnect: false,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     autoResubscribe: false,
+    // It subscribes before it is connected.
+    enableOfflineQueue: true,
     maxRetriesPerRequest: null,
     // Channels are not keys: a client's key prefix must not change them.
     keyPrefix: "",
@@ -110,6 +112,7 @@ function duplicateForSubscribing(client: RedisClient): RedisClient {
   const redisOptions = { ...client.options?.redisOptions, ...options, lazyConnect: true };
   return client.duplicate([], {
     keyPrefix: "",
+    enableOfflineQueue: true,
     shardedSubscribers: true,
     // It sends nothing that would tell it that slots have moved: it has to ask.
     slotsRefreshInterval: CLUSTER_REFRESH_INTERVAL_MS,
