@@ -18,7 +18,7 @@ local shards = ARGV[3] -- over how many shards the caller spreads the queue
 local list, list_from = ARGV, 4 -- each: id, envelope, due (`+<ms>` from now, or `<ms>` since 1970)
 
 local now = now_ms()
-local meta = redis.call("HMGET", meta_key, "enqueued", "shards")
+local meta = redis.call("HMGET", meta_key, "enqueued", "shards", "version")
 local enqueued, noted_shards = count_of(meta[1]), meta[2]
 if noted_shards and noted_shards ~= shards then
   return { -1, count_of(noted_shards) }
@@ -61,7 +61,7 @@ end
 if #fields > 0 then
   redis.call("ZADD", delayed_key, unpack(scores))
   redis.call("HSET", jobs_key, unpack(fields))
-  if enqueued == 0 then
+  if not meta[3] then
     redis.call("HSET", meta_key, "version", data_version, "shards", shards)
   end
   redis.call("HSET", meta_key, "enqueued", enqueued + #fields / 2)

@@ -492,7 +492,7 @@ return reply`,
 
 export const enqueue = {
   name: "enqueue",
-  sha1: "cc42a2b48929b7efb47917d371564ed0e2692191",
+  sha1: "85d6233eaca65f3191f449bb8fdf03106e701c10",
   keys: ["delayed", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "dataVersion", "shards"],
   listFields: ["id", "envelope", "due"],
@@ -561,7 +561,7 @@ local shards = ARGV[3] -- over how many shards the caller spreads the queue
 local list, list_from = ARGV, 4 -- each: id, envelope, due (\`+<ms>\` from now, or \`<ms>\` since 1970)
 
 local now = now_ms()
-local meta = redis.call("HMGET", meta_key, "enqueued", "shards")
+local meta = redis.call("HMGET", meta_key, "enqueued", "shards", "version")
 local enqueued, noted_shards = count_of(meta[1]), meta[2]
 if noted_shards and noted_shards ~= shards then
   return { -1, count_of(noted_shards) }
@@ -604,7 +604,7 @@ end
 if #fields > 0 then
   redis.call("ZADD", delayed_key, unpack(scores))
   redis.call("HSET", jobs_key, unpack(fields))
-  if enqueued == 0 then
+  if not meta[3] then
     redis.call("HSET", meta_key, "version", data_version, "shards", shards)
   end
   redis.call("HSET", meta_key, "enqueued", enqueued + #fields / 2)

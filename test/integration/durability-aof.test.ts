@@ -80,4 +80,7 @@ test("an append-only file that is turned off later is told as well", async () =>
   const kind = isServed ? UnsafeRedisError : RedisRefusedError;
   await expect(queue.enqueue("y", { id: "y" })).rejects.toThrow(kind);
   expect((await queue.get("y"))?.data).toBe(isServed ? "y" : undefined);
+  // From then on nothing more is stored that cannot be confirmed.
+  await expect(queue.enqueue("z", { id: "z" })).rejects.toThrow(kind);
+  expect(await queue.get("z")).toBeUndefined();
 });

@@ -29,8 +29,8 @@ const enqueue = [
   mutant("refuses where no number of shards is noted", "if noted_shards and noted", "if noted"),
   mutant("notes no number of shards", `, "shards", shards)`, ")"),
   mutant("is refused a duplicate by a full Redis", `redis.call("HDEL", meta_key, "")`, ""),
-  mutant("notes no version", "if enqueued == 0 then", "if false then"),
-  mutant("changes the version of data that is there", "if enqueued == 0 then", "if true then"),
+  mutant("notes no version", "if not meta[3] then", "if false then"),
+  mutant("changes the version of data that is there", "if not meta[3] then", "if true then"),
   mutant("counts a batch as one", "enqueued + #fields / 2", "enqueued + 1"),
   mutant("wakes nobody", "if look and look > earliest_due then", "if false then"),
   equivalent(

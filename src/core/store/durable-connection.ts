@@ -93,6 +93,7 @@ export class DurableConnection {
       const results = (await this.#main.call(pipeline.exec(), callMs)) ?? [];
       const [waitError, waited] = results.pop() ?? [];
       const replies = results.map(([error, reply]) => (error ? this.#translate(error) : reply));
+      if (waitError) this.#checks.clear(); // the server was changed since it was asked
       const confirmed = waitError
         ? this.#translate(waitError, level)
         : readConfirmations(level, waited);

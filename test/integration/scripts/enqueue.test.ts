@@ -123,6 +123,13 @@ describe("enqueue", () => {
     expect(changes.jobs).toEqual({ new: "{}" });
   });
 
+  it("notes version and shards again where they were lost", async () => {
+    const queue = openQueue();
+    await queue.client.hset(queue.keys.meta, "enqueued", 41);
+    const { changes } = await queue.watch(() => add(queue, "a", "{}", "+0"));
+    expect(changes.meta).toEqual({ version: "1", shards: "1", enqueued: "42" });
+  });
+
   it("stores nothing where the queue is spread over another number of shards", async () => {
     const queue = openQueue();
     await queue.client.hset(queue.keys.meta, "shards", 4);
