@@ -150,7 +150,8 @@ export class Consumer implements Part {
       const { deliveries, failure } = look;
       // What was found does not wait for more shards that may be silent, nor does the caller for ever.
       const isLate = deliveries.length > 0 || this.#isOver(options) || monotonicNow() >= giveUpAt;
-      if (deliveries.length === options.max || (failure !== undefined && isLate)) {
+      const isDone = deliveries.length === options.max || this.#isStopped;
+      if (isDone || (failure !== undefined && isLate)) {
         break;
       }
       await this.#lookAt(shard, task, look);
