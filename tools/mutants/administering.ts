@@ -1,8 +1,19 @@
 /** Ways to break the scripts that administer a queue, and those that only read. */
-import { mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
+import {
+  aboutFailing,
+  equivalent,
+  mutant,
+  type Mutants,
+  PARTS,
+  unchecked,
+  writesFirst,
+} from "./mutant.ts";
 
 const CHECKS_TYPES = " -- checks the types: nothing may fail after the first write";
 const CHECKS_TYPE = " -- checks the type: nothing may fail after the first write";
+
+const MIDDLE = `redis.call("ZRANGE", dead_key, middle, middle)[1]`;
+const RESHARD_REMOVAL = `redis.call("HDEL", meta_key, "shards") -- a removal first: a full Redis would refuse HSET`;
 
 const redrive = [
   unchecked("delayed", `redis.call("ZCARD", delayed_key)${CHECKS_TYPES}`),
@@ -129,11 +140,6 @@ const place = [
   ),
 ];
 
-const total = [
-  mutant("fails at a spoilt total", ` or 0) or 0`, " or 0)"),
-  mutant("counts from 0 each time", `redis.call("HGET", meta_key, field) or 0`, "0"),
-];
-
 const stats = [
   mutant(
     "counts the due among the delayed",
@@ -174,9 +180,24 @@ const peek = [
 ];
 
 const listDead = [
-  mutant("lists the entry of the cursor again", "rank and rank + 1 or", "rank and rank or"),
+  mutant("lists the entry of the cursor again", "return #id > #other", "return #id >= #other"),
+  mutant("leaves out an id that begins with the cursor's", "return #id > #other", "return false"),
+  mutant("looks at one byte of an id", "math.min(#id, #other)", "1"),
   mutant(
-    "starts anew where the cursor's entry is gone",
+    "has the order of ids upside down",
+    "> string.byte(other, at)",
+    "< string.byte(other, at)",
+  ),
+  equivalent(
+    "the servers of the tests have the C locale, which compares bytes",
+    mutant(
+      "compares ids by the server's locale",
+      `is_after(${MIDDLE}, after_id)`,
+      `${MIDDLE} > after_id`,
+    ),
+  ),
+  mutant(
+    "searches all that died before",
     `redis.call("ZCOUNT", dead_key, "-inf", "(" .. after_ms)`,
     "0",
   ),
@@ -185,20 +206,56 @@ const listDead = [
     `"-inf", "(" .. after_ms)`,
     `"-inf", after_ms)`,
   ),
-  mutant("lists one more than asked", "start + max_jobs - 1", "start + max_jobs"),
+  mutant(
+    "lists all again that died in the same millisecond",
+    `"-inf", after_ms)`,
+    `"-inf", "(" .. after_ms)`,
+  ),
+  mutant("gives the search up at the first later id", "last = middle\n", "last = first\n"),
+  mutant("gives the search up at the first earlier id", "first = middle + 1", "first = last"),
+  mutant("lists one more than asked", "first + max_jobs - 1", "first + max_jobs"),
   mutant("lists who died later", "if died <= tonumber(until_ms) then", "if true then"),
+  mutant("leaves out who died at the last moment", "died <= tonumber", "died < tonumber"),
 ];
 
 const open = [
+  ...PARTS.map((part) =>
+    mutant(`does not look at ${part}`, `check("${part}", ${part}_key,`, `check("${part}", "",`),
+  ),
   mutant("finds no wrong type", `if found ~= "none" and found ~= expected then`, "if false then"),
   mutant(
     "takes a missing key for a wrong one",
     `found ~= "none" and found ~= expected`,
     "found ~= expected",
   ),
-  mutant("reads a version of another type", "if #reply == 1 then", "if true then"),
-  mutant("finds every queue new", `redis.call("HGET", meta_key, "version")`, "0"),
-  mutant("fails at a spoilt version", ` or 0) or 0`, " or 0) + 0"),
+  mutant("reads a version of another type", "if #reply == 3 then", "if true then"),
+  mutant("finds every queue new", "tonumber(meta[1] or 0) or 0", "0"),
+  mutant("finds no queue spread", "tonumber(meta[2] or 0) or 0", "0"),
+  mutant("finds no job", `reply[3] = redis.call("HLEN", jobs_key)`, "reply[3] = 0"),
+  mutant("fails at a spoilt version", "tonumber(meta[1] or 0) or 0", "tonumber(meta[1] or 0) + 0"),
+  mutant(
+    "fails at a spoilt number of shards",
+    "tonumber(meta[2] or 0) or 0",
+    "tonumber(meta[2] or 0) + 0",
+  ),
+];
+
+const reshard = [
+  mutant("loses sight of jobs that lie here", ` or redis.call("HLEN", jobs_key) > 0`, ""),
+  mutant("overrides what another process noted meanwhile", "noted ~= from or ", ""),
+  mutant("refuses the number that is noted", "noted ~= shards and (", "("),
+  mutant("takes no note for a number", `or "0"`, `or ""`),
+  mutant("answers that it noted what it refused", "return 0", "return 1"),
+  mutant("keeps the note that it takes out", RESHARD_REMOVAL, ""),
+  aboutFailing(
+    mutant(
+      "writes before it removes",
+      RESHARD_REMOVAL,
+      `if shards == "0" then redis.call("HDEL", meta_key, "shards") end`,
+    ),
+  ),
+  mutant("notes 0", `if shards ~= "0" then`, "if true then"),
+  mutant("notes nothing", `if shards ~= "0" then`, "if false then"),
 ];
 
 export const administering: Mutants = {
@@ -213,6 +270,6 @@ export const administering: Mutants = {
   "peek.lua": peek,
   "list-dead.lua": listDead,
   "open.lua": open,
+  "reshard.lua": reshard,
   "lib/place.lua": place,
-  "lib/total.lua": total,
 };

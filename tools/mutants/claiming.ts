@@ -40,23 +40,20 @@ const taking = [
   mutant("takes any poll interval", "milliseconds(poll_interval_ms)\n", ""),
   mutant(
     "gives smaller tokens once the clock went back",
-    "math.max((tonumber(meta[2] or 0) or 0) + 1, now_us)",
+    "math.max(count_of(meta[2]) + 1, now_us)",
     "now_us",
   ),
   mutant(
     "gives tokens that a Redis that lost them gives again",
-    "math.max((tonumber(meta[2] or 0) or 0) + 1, now_us)",
-    "(tonumber(meta[2] or 0) or 0) + 1",
+    "math.max(count_of(meta[2]) + 1, now_us)",
+    "count_of(meta[2]) + 1",
   ),
+  mutant("gives the last token again", "count_of(meta[2]) + 1,", "count_of(meta[2]),"),
+  mutant("fails at a spoilt token", "count_of(meta[2])", "tonumber(meta[2] or 0)"),
   mutant(
-    "gives the last token again",
-    "(tonumber(meta[2] or 0) or 0) + 1,",
-    "(tonumber(meta[2] or 0) or 0),",
-  ),
-  mutant(
-    "fails at a spoilt token",
-    "(tonumber(meta[2] or 0) or 0) + 1",
-    "tonumber(meta[2] or 0) + 1",
+    "counts on from a token that is not exact",
+    "count_of(meta[2])",
+    "(tonumber(meta[2] or 0) or 0)",
   ),
   mutant("gives jobs while paused", "elseif not paused then", "else"),
   mutant(
@@ -106,7 +103,17 @@ const taking = [
     "lease_end or now + visibility_timeout_ms",
   ),
   mutant("names an end that has passed", "math.max(0, lease_end - now)", "lease_end - now"),
-  mutant("answers no attempts", "attempts and tonumber(attempts[index] or 0) or 0", "0"),
+  mutant("answers no attempts", "attempts and count_of(attempts[index]) or 0", "0"),
+  mutant(
+    "fails at a spoilt count",
+    "count_of(attempts[index])",
+    "tonumber(attempts[index] or 0) + 0",
+  ),
+  mutant(
+    "answers a count that is none",
+    "count_of(attempts[index])",
+    "(tonumber(attempts[index] or 0) or 0)",
+  ),
   mutant("ends its leases at once", "= now + visibility_timeout_ms, lease_of", "= now, lease_of"),
 ];
 
