@@ -26,6 +26,17 @@ describe("mend with more leases than it may search", () => {
     expect(changes).toEqual({});
   });
 
+  it("leaves the rest of such a job alone as well: its holder may settle all of it", async () => {
+    const queue = await withTwoLeases();
+    await queue.plantJob("orphan", { attempts: "many" });
+    await queue.plantScore("processing", "orphan", 0);
+    const { reply, changes } = await queue.watch(() =>
+      queue.runOnBreach(mend, UNSEARCHED, ["orphan", ""]),
+    );
+    expect(reply).toEqual(["unknown", "lease without a token,attempts that are no number"]);
+    expect(changes).toEqual({});
+  });
+
   it("takes the word of a scan since which nothing was claimed", async () => {
     const queue = await withTwoLeases();
     await queue.plantJob("orphan", {});
