@@ -84,7 +84,8 @@ describe("a stored count", () => {
     },
   );
 
-  it.each([...none.map((stored) => [stored, "1"]), ["2.7", "3"], [2 ** 53 - 1, String(2 ** 53)]])(
+  const sums = { "2.7": "3", [String(2 ** 53 - 1)]: String(2 ** 53) };
+  it.each([...none.map((stored) => [stored, "1"] as const), ...Object.entries(sums)])(
     "of %j grows to %s",
     async (stored, grown) => {
       const queue = openQueue();
