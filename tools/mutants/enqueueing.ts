@@ -127,7 +127,7 @@ const envelope = [
   mutant(
     "reads a job of each chunk twice",
     "first = last + 1",
-    "first = last + (last == 1 and 1 or 0)",
+    "first = math.max(first + 1, last)",
   ),
 ];
 
