@@ -874,7 +874,7 @@ return wrong`,
 
 export const mend = {
   name: "mend",
-  sha1: "4314ea36cdb195ae9534a9ad1bd783f914fef9f0",
+  sha1: "54ec86e8fc10a94f88956cb4f4a84cc76bfae39f",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: ["mends", "maxLeases", "scanToken"],
   listFields: ["id", "tokens"],
@@ -957,7 +957,7 @@ if sees_all then
     end
   end
 else
-  sees_all = (redis.call("HGET", meta_key, "token") or "none") == scan_token
+  sees_all = scan_token ~= "" and (redis.call("HGET", meta_key, "token") or "none") == scan_token
   local seen = {}
   for at = list_from, #list, 2 do
     for token in string.gmatch(seen[list[at]] and "" or list[at + 1], "%d+") do

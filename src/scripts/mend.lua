@@ -43,7 +43,7 @@ if sees_all then
     end
   end
 else
-  sees_all = (redis.call("HGET", meta_key, "token") or "none") == scan_token
+  sees_all = scan_token ~= "" and (redis.call("HGET", meta_key, "token") or "none") == scan_token
   local seen = {}
   for at = list_from, #list, 2 do
     for token in string.gmatch(seen[list[at]] and "" or list[at + 1], "%d+") do

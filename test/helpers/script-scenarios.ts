@@ -238,7 +238,7 @@ const reading: readonly Scenario[] = [
     script: scripts.mend,
     writes: [],
     call: (queue) => {
-      const args = { mends: 0, maxLeases: -1, scanToken: "" };
+      const args = { mends: 0, maxLeases: -1, scanToken: "none" };
       return queue.runOnBreach(scripts.mend, args, ["due", ""]);
     },
   },

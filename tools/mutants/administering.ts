@@ -1,8 +1,19 @@
 /** Ways to break the scripts that administer a queue, and those that only read. */
-import { mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
+import {
+  aboutFailing,
+  equivalent,
+  mutant,
+  type Mutants,
+  PARTS,
+  unchecked,
+  writesFirst,
+} from "./mutant.ts";
 
 const CHECKS_TYPES = " -- checks the types: nothing may fail after the first write";
 const CHECKS_TYPE = " -- checks the type: nothing may fail after the first write";
+
+const MIDDLE = `redis.call("ZRANGE", dead_key, middle, middle)[1]`;
+const RESHARD_REMOVAL = `redis.call("HDEL", meta_key, "shards") -- a removal first: a full Redis would refuse HSET`;
 
 const redrive = [
   unchecked("delayed", `redis.call("ZCARD", delayed_key)${CHECKS_TYPES}`),
@@ -129,25 +140,6 @@ const place = [
   ),
 ];
 
-const total = [
-  mutant("fails at a spoilt total", "count and count >= 0", "count >= 0"),
-  mutant("goes on from below 0", "count and count >= 0", "count"),
-  mutant("goes on from what is too large", " and count <= 9007199254740991", ""),
-  mutant("keeps a fraction", "math.floor(count)", "count"),
-  mutant("counts from 0 each time", `count_of(redis.call("HGET", meta_key, field))`, "0"),
-];
-
-const reshard = [
-  mutant("leaves jobs behind", `redis.call("HLEN", jobs_key) > 0`, "false"),
-  mutant("refuses the number that is noted", "noted ~= shards and ", ""),
-  mutant("does not take the note out", `if shards ~= "0" then`, "if true then"),
-  mutant("notes nothing", `redis.call("HSET", meta_key, "shards", shards)`, ""),
-  writesFirst(
-    `redis.call("HDEL", meta_key, "shards")`,
-    `redis.call("HSET", meta_key, "shards", shards)`,
-  ),
-];
-
 const stats = [
   mutant(
     "counts the due among the delayed",
@@ -189,14 +181,23 @@ const peek = [
 
 const listDead = [
   mutant("lists the entry of the cursor again", "return #id > #other", "return #id >= #other"),
-  mutant("leaves out who has a longer id", "return #id > #other", "return false"),
+  mutant("leaves out an id that begins with the cursor's", "return #id > #other", "return false"),
+  mutant("looks at one byte of an id", "math.min(#id, #other)", "1"),
   mutant(
-    "finds the place by the smaller id",
-    "string.byte(id, at) > string.byte(other, at)",
-    "string.byte(id, at) < string.byte(other, at)",
+    "has the order of ids upside down",
+    "> string.byte(other, at)",
+    "< string.byte(other, at)",
+  ),
+  equivalent(
+    "the servers of the tests have the C locale, which compares bytes",
+    mutant(
+      "compares ids by the server's locale",
+      `is_after(${MIDDLE}, after_id)`,
+      `${MIDDLE} > after_id`,
+    ),
   ),
   mutant(
-    "starts anew where the cursor's entry is gone",
+    "searches all that died before",
     `redis.call("ZCOUNT", dead_key, "-inf", "(" .. after_ms)`,
     "0",
   ),
@@ -205,11 +206,22 @@ const listDead = [
     `"-inf", "(" .. after_ms)`,
     `"-inf", after_ms)`,
   ),
+  mutant(
+    "lists all again that died in the same millisecond",
+    `"-inf", after_ms)`,
+    `"-inf", "(" .. after_ms)`,
+  ),
+  mutant("gives the search up at the first later id", "last = middle\n", "last = first\n"),
+  mutant("gives the search up at the first earlier id", "first = middle + 1", "first = last"),
   mutant("lists one more than asked", "first + max_jobs - 1", "first + max_jobs"),
   mutant("lists who died later", "if died <= tonumber(until_ms) then", "if true then"),
+  mutant("leaves out who died at the last moment", "died <= tonumber", "died < tonumber"),
 ];
 
 const open = [
+  ...PARTS.map((part) =>
+    mutant(`does not look at ${part}`, `check("${part}", ${part}_key,`, `check("${part}", "",`),
+  ),
   mutant("finds no wrong type", `if found ~= "none" and found ~= expected then`, "if false then"),
   mutant(
     "takes a missing key for a wrong one",
@@ -218,10 +230,32 @@ const open = [
   ),
   mutant("reads a version of another type", "if #reply == 3 then", "if true then"),
   mutant("finds every queue new", "tonumber(meta[1] or 0) or 0", "0"),
+  mutant("finds no queue spread", "tonumber(meta[2] or 0) or 0", "0"),
+  mutant("finds no job", `reply[3] = redis.call("HLEN", jobs_key)`, "reply[3] = 0"),
   mutant("fails at a spoilt version", "tonumber(meta[1] or 0) or 0", "tonumber(meta[1] or 0) + 0"),
-  mutant("knows no number of shards", "tonumber(meta[2] or 0) or 0", "0"),
-  mutant("fails at a spoilt number", "tonumber(meta[2] or 0) or 0", "tonumber(meta[2] or 0) + 0"),
-  mutant("finds no jobs", `redis.call("HLEN", jobs_key)`, "0"),
+  mutant(
+    "fails at a spoilt number of shards",
+    "tonumber(meta[2] or 0) or 0",
+    "tonumber(meta[2] or 0) + 0",
+  ),
+];
+
+const reshard = [
+  mutant("loses sight of jobs that lie here", ` or redis.call("HLEN", jobs_key) > 0`, ""),
+  mutant("overrides what another process noted meanwhile", "noted ~= from or ", ""),
+  mutant("refuses the number that is noted", "noted ~= shards and (", "("),
+  mutant("takes no note for a number", `or "0"`, `or ""`),
+  mutant("answers that it noted what it refused", "return 0", "return 1"),
+  mutant("keeps the note that it takes out", RESHARD_REMOVAL, ""),
+  aboutFailing(
+    mutant(
+      "writes before it removes",
+      RESHARD_REMOVAL,
+      `if shards == "0" then redis.call("HDEL", meta_key, "shards") end`,
+    ),
+  ),
+  mutant("notes 0", `if shards ~= "0" then`, "if true then"),
+  mutant("notes nothing", `if shards ~= "0" then`, "if false then"),
 ];
 
 export const administering: Mutants = {
@@ -238,5 +272,4 @@ export const administering: Mutants = {
   "open.lua": open,
   "reshard.lua": reshard,
   "lib/place.lua": place,
-  "lib/total.lua": total,
 };

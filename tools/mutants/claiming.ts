@@ -49,7 +49,12 @@ const taking = [
     "count_of(meta[2]) + 1",
   ),
   mutant("gives the last token again", "count_of(meta[2]) + 1,", "count_of(meta[2]),"),
-  mutant("fails at a spoilt token", "count_of(meta[2]) + 1", "tonumber(meta[2] or 0) + 1"),
+  mutant("fails at a spoilt token", "count_of(meta[2])", "tonumber(meta[2] or 0)"),
+  mutant(
+    "counts on from a token that is not exact",
+    "count_of(meta[2])",
+    "(tonumber(meta[2] or 0) or 0)",
+  ),
   mutant("gives jobs while paused", "elseif not paused then", "else"),
   mutant(
     "takes jobs before they are due",
@@ -99,6 +104,16 @@ const taking = [
   ),
   mutant("names an end that has passed", "math.max(0, lease_end - now)", "lease_end - now"),
   mutant("answers no attempts", "attempts and count_of(attempts[index]) or 0", "0"),
+  mutant(
+    "fails at a spoilt count",
+    "count_of(attempts[index])",
+    "tonumber(attempts[index] or 0) + 0",
+  ),
+  mutant(
+    "answers a count that is none",
+    "count_of(attempts[index])",
+    "(tonumber(attempts[index] or 0) or 0)",
+  ),
   mutant("ends its leases at once", "= now + visibility_timeout_ms, lease_of", "= now, lease_of"),
 ];
 

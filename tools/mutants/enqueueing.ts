@@ -1,5 +1,5 @@
 /** Ways to break how jobs come in, and what several scripts share. */
-import { equivalent, mutant, type Mutants } from "./mutant.ts";
+import { aboutFailing, equivalent, mutant, type Mutants } from "./mutant.ts";
 
 const enqueue = [
   mutant("counts every due time from now", "if string.byte(due_text) == 43 then", "if true then"),
@@ -21,17 +21,38 @@ const enqueue = [
     `redis.call("ZADD", delayed_key, unpack(scores))`,
     `redis.call("ZREM", waiting_key, "")\n  redis.call("ZADD", delayed_key, unpack(scores))`,
   ),
+  mutant("notes no version", "if not meta[3] then", "if false then"),
+  mutant("changes the version of data that is there", "if not meta[3] then", "if true then"),
+  mutant("does not note the shards", `data_version, "shards", shards)`, "data_version)"),
   mutant(
-    "stores where others do not look",
+    "stores in a queue that is spread over another number of shards",
     "if noted_shards and noted_shards ~= shards then",
     "if false then",
   ),
-  mutant("refuses where no number of shards is noted", "if noted_shards and noted", "if noted"),
-  mutant("notes no number of shards", `, "shards", shards)`, ")"),
-  mutant("is refused a duplicate by a full Redis", `redis.call("HDEL", meta_key, "")`, ""),
-  mutant("notes no version", "if not meta[3] then", "if false then"),
-  mutant("changes the version of data that is there", "if not meta[3] then", "if true then"),
+  mutant(
+    "refuses where no number of shards is noted",
+    "if noted_shards and noted_shards ~= shards then",
+    "if noted_shards ~= shards then",
+  ),
+  mutant(
+    "does not say over how many shards",
+    "return { -1, count_of(noted_shards) }",
+    "return { -1, 0 }",
+  ),
   mutant("counts a batch as one", "enqueued + #fields / 2", "enqueued + 1"),
+  mutant(
+    "leaves WAIT nothing to wait for where nothing is new",
+    `redis.call("HSET", meta_key, "enqueued", enqueued)`,
+    "",
+  ),
+  mutant(
+    "counts what is not new",
+    `redis.call("HSET", meta_key, "enqueued", enqueued)`,
+    `redis.call("HSET", meta_key, "enqueued", enqueued + 1)`,
+  ),
+  aboutFailing(
+    mutant("writes before it removes where nothing is new", `redis.call("HDEL", meta_key, "")`, ""),
+  ),
   mutant("wakes nobody", "if look and look > earliest_due then", "if false then"),
   equivalent(
     "`wake_for` asks the same; stalled workers, which count for nothing, are only dropped earlier",
@@ -106,7 +127,7 @@ const envelope = [
   mutant(
     "reads a job of each chunk twice",
     "first = last + 1",
-    "first = last + (last == 1 and 1 or 0)",
+    "first = math.max(first + 1, last)",
   ),
 ];
 
@@ -119,10 +140,20 @@ const time = [
   ),
 ];
 
+const total = [
+  mutant("counts from 0 each time", `count_of(redis.call("HGET", meta_key, field))`, "0"),
+  mutant("fails at a count that is none", "return count and count >= 0", "return count >= 0"),
+  mutant("takes a count below 0", "count >= 0 and ", ""),
+  mutant("takes a count that is not exact", " and count <= 9007199254740991", ""),
+  mutant("refuses the largest count", "count <= 9007199254740991", "count < 9007199254740991"),
+  mutant("takes a fraction", "math.floor(count)", "count"),
+];
+
 export const enqueueing: Mutants = {
   "enqueue.lua": enqueue,
   "lib/last-claim.lua": lastClaim,
   "lib/wake.lua": wake,
   "lib/envelope.lua": envelope,
   "lib/time.lua": time,
+  "lib/total.lua": total,
 };

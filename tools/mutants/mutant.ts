@@ -17,18 +17,34 @@ export function mutant(name: string, original: string, replacement: string): Mut
   return { name, original, replacement };
 }
 
+/** That shows only where a script fails or is refused. */
+export function aboutFailing({ name, original, replacement }: Mutant): Mutant {
+  return { name, original, replacement, isAboutFailing: true };
+}
+
 /** Without a line that checks a type, so that the script may fail after its first write. */
 export function unchecked(part: string, line: string): Mutant {
-  const name = `does not check the type of ${part}`;
-  return { name, original: `${line}\n`, replacement: "\n", isAboutFailing: true };
+  return aboutFailing(mutant(`does not check the type of ${part}`, `${line}\n`, "\n"));
 }
 
 /** With a write in front of the first removal, which a full Redis refuses. */
 export function writesFirst(removal: string, write: string): Mutant {
-  const replacement = `${write}\n${removal}`;
-  return { name: "writes before it removes", original: removal, replacement, isAboutFailing: true };
+  return aboutFailing(mutant("writes before it removes", removal, `${write}\n${removal}`));
 }
 
 export function equivalent(reason: string, { name, original, replacement }: Mutant): Mutant {
   return { name, original, replacement, isEquivalent: reason };
 }
+
+/** The parts of a queue that have a key of their own. */
+export const PARTS = [
+  "delayed",
+  "processing",
+  "dead",
+  "jobs",
+  "attempts",
+  "errors",
+  "claims",
+  "waiting",
+  "meta",
+];

@@ -1,6 +1,15 @@
 /** Ways to break what happens to jobs that are held. */
 import { mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
 
+const COUNTING = [
+  mutant("starts to count anew", `count_of(redis.call("HGET", attempts_key, id)) + 1`, "1"),
+  mutant(
+    "fails at a spoilt count",
+    `count_of(redis.call("HGET", attempts_key, id)) + 1`,
+    `(redis.call("HGET", attempts_key, id) or 0) + 1`,
+  ),
+];
+
 const ack = [
   mutant("answers 0 for what it acked a moment before", "(acked[id] or ", "("),
   mutant("takes a stale lease for a job that is gone", "== 0) and -1 or 0", "== 1) and -1 or 0"),
@@ -46,7 +55,7 @@ const nack = [
   mutant("keeps a lease without a job", "  if lease then\n", "  if lease and exists then\n"),
   mutant("counts a release", "if counts then", "if true then"),
   mutant("counts no attempt", "if counts then", "if false then"),
-  mutant("starts to count anew", `count_of(redis.call("HGET", attempts_key, id)) + 1`, "1"),
+  ...COUNTING,
   mutant("stores an empty error", `if error_text ~= "" then`, "if true then"),
   mutant("stores no error", `if error_text ~= "" then`, "if false then"),
   mutant("leaves the lease", `redis.call("ZREM", processing_key, unpack(leases))`, ""),
@@ -73,7 +82,7 @@ const bury = [
   mutant("keeps a lease without a job", "  if lease then\n", "  if lease and exists then\n"),
   mutant("always counts an attempt", "if counts then", "if true then"),
   mutant("never counts an attempt", "if counts then", "if false then"),
-  mutant("starts to count anew", `count_of(redis.call("HGET", attempts_key, id)) + 1`, "1"),
+  ...COUNTING,
   mutant("forgets the last error", `if reason ~= "" then`, "if true then"),
   mutant("stores no reason", `if reason ~= "" then`, "if false then"),
   mutant("leaves the lease", `redis.call("ZREM", processing_key, unpack(leases))`, ""),
@@ -131,7 +140,7 @@ const reap = [
     'if id and redis.call("HEXISTS", jobs_key, id) == 1 then',
     "if id then",
   ),
-  mutant("starts to count anew", `count_of(redis.call("HGET", attempts_key, id)) + 1`, "1"),
+  ...COUNTING,
   mutant(
     "lets no job wait its backoff",
     `redis.call("HGET", errors_key, id) == lease_expired`,

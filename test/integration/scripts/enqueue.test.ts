@@ -8,6 +8,7 @@ import {
 } from "../../../src/core/model/limits.ts";
 import type { RedisArgument } from "../../../src/core/store/client.ts";
 import { enqueue } from "../../../src/scripts/generated.ts";
+import { rawRedis } from "../../helpers/redis.ts";
 import {
   expectWithin,
   HOSTILE_IDS,
@@ -82,6 +83,16 @@ describe("enqueue", () => {
     expect([heldStatus, ...dead]).toEqual([1, 1, 1_700_000_000_123]);
     expectWithin(heldDue, from, to);
     expect(changes).toEqual({});
+  });
+
+  it("writes also where it adds nothing, so that WAIT has something to wait for", async () => {
+    const queue = openQueue();
+    await add(queue, "a", "same", "+0");
+    const watcher = rawRedis();
+    await watcher.watch(queue.keys.meta);
+    expect(await add(queue, "a", "same", "+0")).toMatchObject({ 0: 1 });
+    const answer = await watcher.multi().ping().exec();
+    expect(answer).toBeNull(); // Redis saw `meta` written
   });
 
   it("leaves an id alone that another job has, wherever that is", async () => {

@@ -72,6 +72,16 @@ describe("list-dead", () => {
     expect(await list(queue, { untilMs: 20, afterId: "b", afterMs: 20 })).toEqual([]);
   });
 
+  it("goes on after each of those that died in one millisecond, whatever their ids share", async () => {
+    const queue = openQueue();
+    const ids = ["job", "job-1", "job-10", "job-2", "job-20", "job-9", "joc"];
+    await plantDeadAt(queue, Object.fromEntries(ids.map((id) => [id, 10])));
+    for (const [index, id] of ids.entries()) {
+      const rest = ids.slice(index + 1).flatMap((later) => [later, 10]);
+      expect(await list(queue, { afterId: id, afterMs: 10 })).toEqual(rest);
+    }
+  });
+
   it("lists any id and goes on after it", async () => {
     const queue = openQueue();
     await queue.plantMany(HOSTILE_IDS, (id) => queue.plantDead(id));

@@ -26,6 +26,24 @@ describe("mend with more leases than it may search", () => {
     expect(changes).toEqual({});
   });
 
+  it("takes no scan for one where the token counter is spoilt", async () => {
+    const queue = await withTwoLeases();
+    await queue.client.hset(queue.keys.meta, "token", "");
+    const reply = await queue.runOnBreach(mend, UNSEARCHED, ["held", ""]);
+    expect(reply).toEqual(["unknown", ""]);
+  });
+
+  it("leaves the rest of such a job alone as well: its holder may settle all of it", async () => {
+    const queue = await withTwoLeases();
+    await queue.plantJob("orphan", { attempts: "many" });
+    await queue.plantScore("processing", "orphan", 0);
+    const { reply, changes } = await queue.watch(() =>
+      queue.runOnBreach(mend, UNSEARCHED, ["orphan", ""]),
+    );
+    expect(reply).toEqual(["unknown", "lease without a token,attempts that are no number"]);
+    expect(changes).toEqual({});
+  });
+
   it("takes the word of a scan since which nothing was claimed", async () => {
     const queue = await withTwoLeases();
     await queue.plantJob("orphan", {});

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as scripts from "../../../src/scripts/generated.ts";
-import { claimArguments } from "../../helpers/script-claim.ts";
-import { openQueue, type TestQueue } from "../../helpers/script-harness.ts";
+import { claimArguments, readClaim } from "../../helpers/script-claim.ts";
+import { expectWithin, openQueue, type TestQueue } from "../../helpers/script-harness.ts";
 
 type Number = string | number;
 
@@ -68,5 +68,41 @@ describe.each(spans)("$name", ({ call }) => {
     const queue = await openBusyQueue();
     const { changes } = await queue.watch(() => call(queue, span));
     expect(changes).not.toEqual({});
+  });
+});
+
+describe("a stored count", () => {
+  const none = ["many", "", "nan", "-1", "inf", "1e300", String(2 ** 53)];
+
+  it.each([...none.map((stored) => [stored, 0] as const), ["2.7", 2] as const])(
+    "of %j is %d to who reads it",
+    async (stored, taken) => {
+      const queue = openQueue();
+      await queue.plantDelayed("a", -1_000, { attempts: stored });
+      const reply = await queue.runOnBreach(scripts.claim, claimArguments(queue, {}));
+      expect(readClaim(reply).jobs).toMatchObject([{ id: "a", attempts: taken }]);
+    },
+  );
+
+  const sums = { "2.7": "3", [String(2 ** 53 - 1)]: String(2 ** 53) };
+  it.each([...none.map((stored) => [stored, "1"] as const), ...Object.entries(sums)])(
+    "of %j grows to %s",
+    async (stored, grown) => {
+      const queue = openQueue();
+      await queue.plantHeld("held", 7, 30_000, { attempts: stored });
+      const list = ["held", 7, 0, 1, "boom"];
+      await queue.runOnBreach(scripts.nack, { wakeChannel: "" }, list);
+      expect(await queue.part("attempts")).toEqual(new Map([["held", grown]]));
+    },
+  );
+
+  it.each(none)("of %j is no token to go on from: the clock gives the next", async (stored) => {
+    const queue = openQueue();
+    await queue.client.hset(queue.keys.meta, "token", stored);
+    await queue.plantDelayed("a", -1_000);
+    const { reply, from, to } = await queue.watch(() =>
+      queue.run(scripts.claim, claimArguments(queue, {})),
+    );
+    expectWithin(readClaim(reply).token, from * 1_000, (to + 1) * 1_000);
   });
 });

@@ -120,6 +120,19 @@ describe("verify", () => {
     },
   );
 
+  it.each(["0", String(2 ** 53)])("takes %s for a count of attempts", async (count) => {
+    const queue = openQueue();
+    await queue.plantDelayed("a", 0, { attempts: count });
+    expect((await look(queue, "attempts")).findings).toEqual([]);
+  });
+
+  it("counts the bytes of names and values", async () => {
+    const queue = openQueue();
+    await queue.plantDelayed("four", 0, { envelope: "x".repeat(1_000) });
+    const args = { part: "jobs", cursor: "0", pageSize: 100 };
+    expect(await queue.run(verify, args)).toEqual(["0", 1, 1_004, "none"]);
+  });
+
   it("says the token counter, which each claim changes", async () => {
     const queue = openQueue();
     await look(queue, "processing");
