@@ -91,7 +91,7 @@ describe("enqueue", () => {
     const watcher = rawRedis();
     await watcher.watch(queue.keys.meta);
     expect(await add(queue, "a", "same", "+0")).toMatchObject({ 0: 1 });
-    const answer = await watcher.multi().ping().exec();
+    const answer = await watcher.multi().hlen(queue.keys.meta).exec();
     expect(answer).toBeNull(); // Redis saw `meta` written
   });
 
