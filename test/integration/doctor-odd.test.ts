@@ -67,8 +67,8 @@ describe("more queues than are looked at", () => {
     expect(all.diagnosis.queues).toHaveLength(1_000);
     // On a slow machine some audits are cut short as well.
     const unknown = findingsOf(all.diagnosis, "unknown");
-    const cutShort = unknown.filter((text) => text.startsWith("verify: not audited to the end"));
-    expect(unknown.filter((text) => !cutShort.includes(text))).toEqual([
+    const isCutShort = (text: string) => text.startsWith("verify: not audited to the end");
+    expect(unknown.filter((text) => !isCutShort(text))).toEqual([
       "queues: there are too many keys to search them all in time: name the one you mean with --queue",
     ]);
     for (const name of ["queue-0", "queue-2222", "queue-3999"]) {
