@@ -1,16 +1,11 @@
 // @ts-check
 /** What a worker or producer process of the bench has in common: its settings, requests, clocks. */
 
-/** @type {{ url: string, prefix: string, queue: string, [name: string]: any }} */
+/** @type {{ peer: string, target: import("../peers/peer.ts").PeerTarget }} */
 export const settings = JSON.parse(process.argv[2] ?? "{}");
 
-/** The queue's options, from the settings. */
-export const queueOptions = {
-  connection: settings.connectionName
-    ? `${settings.url}?connectionName=${settings.connectionName}`
-    : settings.url,
-  prefix: settings.prefix,
-};
+/** @type {import("../peers/peer.ts").Peer} */
+export const peer = await import(`../peers/${settings.peer}.mjs`);
 
 /**
  * Answers the parent's requests by name, and ends with the parent.
@@ -46,16 +41,8 @@ export function fractionalWallClock() {
   return () => offset + performance.now();
 }
 
-/**
- * How long something took, and how much processor time of this process.
- *
- * @param {() => Promise<unknown>} work
- */
-export async function measure(work) {
-  const cpuBefore = process.cpuUsage();
-  const startedAt = performance.now();
-  await work();
-  const elapsedMs = performance.now() - startedAt;
-  const { user, system } = process.cpuUsage(cpuBefore);
-  return { elapsedMs, cpuMicroseconds: user + system };
+/** @returns the processor time of this process so far, in microseconds */
+export function cpuMicroseconds() {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }

@@ -1,71 +1,134 @@
 // @ts-check
-/** A producer, through the calls that users make. */
+/** A producer, through the calls that a library's users make. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Queue } from "../../dist/index.js";
-import { measure, queueOptions, serve, settings, sharedNowMs } from "./child.mjs";
+import { cpuMicroseconds, peer, serve, settings, sharedNowMs } from "./child.mjs";
 
 const loadSlice = 10_000;
-const tickMs = 5;
-const queue = new Queue(settings.queue, queueOptions);
+const burst = 100;
+const producer = await peer.openProducer(settings.target);
+const emptyPayloadBytes = '{"fill":""}'.length;
 
 /** @param {number | undefined} bytes of the encoded payload */
 function payload(bytes) {
-  return bytes === undefined ? { n: 1 } : { fill: "x".repeat(bytes - '{"fill":""}'.length) };
+  return bytes === undefined ? { n: 1 } : { fill: "x".repeat(bytes - emptyPayloadBytes) };
+}
+
+/** @param {{ payloadBytes?: number, delayMs?: number }} argument */
+function itemOf({ payloadBytes, delayMs }) {
+  const data = payload(payloadBytes);
+  return delayMs === undefined ? { data } : { data, dueAtMs: Date.now() + delayMs };
+}
+
+/** @param {{ jobs: number, size?: number, payloadBytes?: number, delayMs?: number }} argument */
+async function load({ jobs, size = loadSlice, ...kind }) {
+  for (let left = jobs; left > 0; left -= size) {
+    const item = itemOf(kind);
+    await producer.enqueueMany(Array.from({ length: Math.min(left, size) }, () => item));
+  }
 }
 
 /** @param {{ jobs: number, payloadBytes?: number, delayMs?: number }} argument */
-async function load({ jobs, payloadBytes, delayMs = 0 }) {
-  const item = { data: payload(payloadBytes), delayMs };
-  for (let left = jobs; left > 0; left -= loadSlice) {
-    await queue.enqueueMany(Array.from({ length: Math.min(left, loadSlice) }, () => item));
-  }
-}
-
-/** @param {{ jobs: number, delayMs?: number }} argument */
-async function enqueueOneByOne({ jobs, delayMs = 0 }) {
+async function enqueueOneByOne({ jobs, ...kind }) {
+  const item = itemOf(kind);
   for (let n = 0; n < jobs; n += 1) {
-    await queue.enqueue({ n }, { delayMs });
+    await producer.enqueue(item);
   }
 }
 
-/** @param {{ jobs: number, size: number, delayMs?: number }} argument */
-async function enqueueTogether({ jobs, size, delayMs = 0 }) {
+/** @param {{ jobs: number, size: number, payloadBytes?: number, delayMs?: number }} argument */
+async function enqueueTogether({ jobs, size, ...kind }) {
+  const item = itemOf(kind);
   for (let left = jobs; left > 0; left -= size) {
-    await Promise.all(
-      Array.from({ length: Math.min(left, size) }, (_, n) => queue.enqueue({ n }, { delayMs })),
-    );
+    await Promise.all(Array.from({ length: Math.min(left, size) }, () => producer.enqueue(item)));
   }
 }
 
 /**
- * Jobs due one after another at an even pace: all enqueued at once, or each one `aheadMs` before it
- * is due.
+ * Jobs due one after another at an even pace, all enqueued before the first is due.
  *
- * @param {{ jobs: number, everyMs: number, leadMs: number, aheadMs?: number }} argument
+ * @param {{ jobs: number, everyMs: number, leadMs: number }} argument
  */
-async function enqueueSpread({ jobs, everyMs, leadMs, aheadMs = Number.POSITIVE_INFINITY }) {
-  const firstDueAt = Date.now() + leadMs;
-  const sent = [];
-  for (let n = 0; n < jobs;) {
-    for (; n < jobs && firstDueAt + n * everyMs - aheadMs <= Date.now(); n += 1) {
-      sent.push(queue.enqueue({ n }, { runAt: Math.round(firstDueAt + n * everyMs) }));
-    }
-    await sleep(tickMs);
+async function enqueueSpread({ jobs, everyMs, leadMs }) {
+  const firstDueAtMs = Date.now() + leadMs;
+  const items = Array.from({ length: jobs }, (_, n) => {
+    const dueAtMs = Math.round(firstDueAtMs + n * everyMs);
+    return { data: { dueAtMs }, dueAtMs };
+  });
+  for (let from = 0; from < jobs; from += loadSlice) {
+    await producer.enqueueMany(items.slice(from, from + loadSlice));
   }
-  await Promise.all(sent);
-  return { leftMs: firstDueAt + (jobs - 1) * everyMs - Date.now() };
+  return { leftMs: firstDueAtMs - Date.now() };
+}
+
+/**
+ * Single jobs with pauses between them, so that each finds an idle queue.
+ *
+ * @param {{ jobs: number, minGapMs: number, maxGapMs: number }} argument
+ */
+async function enqueuePaced({ jobs, minGapMs, maxGapMs }) {
+  const calledAtMs = [];
+  for (let n = 0; n < jobs; n += 1) {
+    await sleep(minGapMs + Math.random() * (maxGapMs - minGapMs));
+    calledAtMs.push(sharedNowMs());
+    await producer.enqueue({ data: { n } });
+  }
+  return calledAtMs;
+}
+
+let acknowledged = 0;
+let enqueued = 0;
+let isProducing = false;
+let onCredit = () => {};
+
+/**
+ * Enqueues until it is stopped, but is never more than so many jobs ahead of the workers.
+ *
+ * @param {{ ahead: number }} argument
+ */
+async function produce({ ahead }) {
+  isProducing = true;
+  while (isProducing) {
+    if (enqueued - acknowledged >= ahead) {
+      await new Promise((resolve) => {
+        onCredit = () => resolve(undefined);
+      });
+      continue;
+    }
+    enqueued += burst;
+    await Promise.all(Array.from({ length: burst }, () => producer.enqueue(itemOf({}))));
+  }
+}
+
+/**
+ * How long something took, and how much processor time of this process.
+ *
+ * @param {() => Promise<unknown>} work
+ */
+async function measure(work) {
+  const cpuBefore = cpuMicroseconds();
+  const startedAt = performance.now();
+  await work();
+  const elapsedMs = performance.now() - startedAt;
+  return { elapsedMs, cpuMicroseconds: cpuMicroseconds() - cpuBefore };
 }
 
 serve({
-  start: () => queue.stats(),
+  start: () => {},
   load,
   enqueueOneByOne: (argument) => measure(() => enqueueOneByOne(argument)),
   enqueueTogether: (argument) => measure(() => enqueueTogether(argument)),
   enqueueMany: (argument) => measure(() => load(argument)),
   enqueueSpread,
-  enqueueOne: async () => {
-    const calledAtMs = sharedNowMs();
-    await queue.enqueue({ n: 1 });
-    return calledAtMs;
+  enqueuePaced,
+  produce,
+  /** The workers have acknowledged so many jobs. Answers what was enqueued and used so far. */
+  credit: (argument) => {
+    acknowledged = argument.acknowledged;
+    onCredit();
+    return { enqueued, cpuMicroseconds: cpuMicroseconds() };
+  },
+  stopProducing: () => {
+    isProducing = false;
+    onCredit();
   },
 });

@@ -1,40 +1,55 @@
 // @ts-check
 /** A worker whose handlers do next to nothing, so that the library is what is measured. */
-import { Queue, Worker } from "../../dist/index.js";
-import {
-  fractionalWallClock,
-  measure,
-  queueOptions,
-  serve,
-  settings,
-  sharedNowMs,
-} from "./child.mjs";
+import { cpuMicroseconds, fractionalWallClock, peer, serve, sharedNowMs } from "./child.mjs";
 
 const maxNotes = 1_000_000;
-const queue = new Queue(settings.queue, queueOptions);
+const maxErrors = 10;
 const wallClockNowMs = fractionalWallClock();
-const isNoting = settings.handler.startsWith("note");
-const notes = new Float64Array(isNoting ? maxNotes : 0);
+
+/** @type {import("../peers/peer.ts").PeerWorker | undefined} */
+let worker;
+/** @type {[number, number][]} */
+let notes = [];
+/** @type {string[]} */
+let errors = [];
 let started = 0;
-let target = Number.POSITIVE_INFINITY;
-let onTarget = () => {};
+let acknowledged = 0;
+let firstStartAtMs = 0;
+let lastStartAtMs = 0;
+let lastAcknowledgedAtMs = 0;
+let cpuAtFirstStart = 0;
 
 function countStart() {
   started += 1;
-  if (started === target) onTarget();
+  lastStartAtMs = sharedNowMs();
+  if (started === 1) {
+    firstStartAtMs = lastStartAtMs;
+    cpuAtFirstStart = cpuMicroseconds();
+  }
 }
 
-/** @type {Record<string, (job: import("../../dist/index.js").Job<unknown>) => unknown>} */
+/** @param {number} key @param {number} value */
+function note(key, value) {
+  if (notes.length < maxNotes) {
+    notes.push([key, value]);
+  }
+}
+
+/** @type {Record<string, (job: import("../peers/peer.ts").PeerJob) => Promise<unknown>>} */
 const handlers = {
   "no-op": async () => {
     countStart();
   },
-  "note-start": async () => {
-    notes[started] = sharedNowMs();
+  "note-start": async ({ data }) => {
+    note(/** @type {any} */ (data).n, sharedNowMs());
     countStart();
   },
-  "note-lateness": async (job) => {
-    notes[started] = wallClockNowMs() - job.dueAt.getTime();
+  /** How late it is against the time that the producer wanted, whatever the library made of it. */
+  "note-lateness": async ({ data }) => {
+    const { dueAtMs } = /** @type {any} */ (data);
+    if (dueAtMs !== undefined) {
+      note(dueAtMs, wallClockNowMs() - dueAtMs);
+    }
     countStart();
   },
   hold: () => {
@@ -43,48 +58,38 @@ const handlers = {
   },
 };
 
-const worker = new Worker(queue, handlers[settings.handler], settings.options);
-
-/** @param {number} total */
-async function untilStarted(total) {
-  if (started < total) {
-    await new Promise((resolve) => {
-      target = total;
-      onTarget = () => resolve(undefined);
-    });
-  }
-}
-
-/** @param {number} total */
-async function untilAcknowledged(total) {
-  await untilStarted(total);
-  for (;;) {
-    const { running, unsettled } = worker.health();
-    if (running === 0 && unsettled === 0) {
-      return;
-    }
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
+/** @param {any} argument */
+async function open({ target, handler = "no-op", ...options }) {
+  notes = [];
+  errors = [];
+  started = 0;
+  acknowledged = 0;
+  worker = await peer.openWorker(target, {
+    ...options,
+    handler: /** @type {any} */ (handlers[handler]),
+    onAcknowledged: () => {
+      acknowledged += 1;
+      lastAcknowledgedAtMs = sharedNowMs();
+    },
+    onError: (error) => {
+      if (errors.length < maxErrors) errors.push(String(error));
+    },
+  });
 }
 
 serve({
-  start: () => worker.start(),
-  startedJobs: () => started,
-  untilStarted: ({ total }) => untilStarted(total),
-  /** What the handlers noted, from the given start on. */
-  untilAcknowledged: async ({ total, notesFrom = total }) => {
-    await untilAcknowledged(total);
-    return [...notes.subarray(notesFrom, started)];
-  },
-  pause: () => queue.pause(),
-  /** Ends the pause, and works until so many more jobs are acknowledged. */
-  run: ({ jobs }) => {
-    const total = started + jobs;
-    return measure(async () => {
-      await queue.resume();
-      await untilAcknowledged(total);
-    });
-  },
+  start: () => {},
+  open,
+  close: () => worker?.close(),
+  progress: () => ({
+    started,
+    acknowledged,
+    firstStartAtMs,
+    lastStartAtMs,
+    lastAcknowledgedAtMs,
+    cpuMicroseconds: cpuMicroseconds() - cpuAtFirstStart,
+    errors,
+  }),
+  /** What the handlers have noted since this was last asked. */
+  notes: () => notes.splice(0),
 });

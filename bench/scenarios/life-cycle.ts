@@ -1,49 +1,105 @@
-import type { BenchQueue } from "../support/bench-queue.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { BenchProcess } from "../support/bench-process.ts";
+import type { WorkerProgress } from "../support/bench-queue.ts";
 import type { BenchServer } from "../support/bench-server.ts";
-import { repeat, type Scenario } from "../support/scenario.ts";
+import {
+  type BenchPeer,
+  Figures,
+  interleave,
+  type Scenario,
+  type ScenarioContext,
+} from "../support/scenario.ts";
+import { cpuUnit } from "../support/work.ts";
 
 const concurrency = 100;
-const warmUpJobs = 2_000;
-const togetherSize = 1_000;
+const row = `concurrency ${concurrency}`;
+const settleMs = 2_000;
+const creditEveryMs = 10;
+/** Enough that neither side ever waits for news of the other. */
+const ahead = 5_000;
 
 export const lifeCycle: Scenario = {
   name: "life-cycle",
-  description: `server CPU of a job from enqueue through claim to ack, concurrency ${concurrency}`,
-  timeLimitMs: 600_000,
-  run: (context) =>
-    repeat(context, async () => {
-      const jobs = context.isQuick ? 20_000 : 200_000;
-      const { enqueued, worked } = await context.withQueue((queue) =>
-        measureLifeCycle(context.server, queue, jobs),
+  description: "one process enqueues and another works at the same time, in steady state",
+  peers: ["holdfast", "bullmq", "bee-queue", "floor"],
+  targets: [
+    { row, metric: "server CPU a job", against: { peer: "bullmq" }, atMost: 1 / 7 },
+    { row, metric: "server CPU a job", against: { peer: "floor" }, atMost: 1.3 },
+  ],
+  timeLimitMs: 2_400_000,
+  run: async (context) => {
+    const figures = new Figures();
+    const windowMs = context.isQuick ? 3_000 : 30_000;
+    await interleave(context, `${windowMs / 1_000} s`, async (peer) => {
+      const { jobs, ...used } = await measureSteadyState(context, peer, windowMs);
+      const facts = { row, peer: peer.name };
+      figures.add(
+        { ...facts, metric: "jobs a second", unit: "jobs/s" },
+        (jobs / used.elapsedMs) * 1_000,
       );
-      const unit = "µs/job";
-      return [
-        { metric: "enqueue, 1,000 together", unit, value: enqueued / jobs },
-        { metric: "claim and ack", unit, value: worked / jobs },
-        {
-          metric: "whole life",
-          unit,
-          value: (enqueued + worked) / jobs,
-          mark: "9.8 (prototype), 7.5 (bare commands)",
-        },
-      ];
-    }),
+      const perJob = { ...facts, unit: cpuUnit };
+      figures.add({ ...perJob, metric: "server CPU a job" }, used.serverCpu / jobs);
+      figures.add({ ...perJob, metric: "worker CPU a job" }, used.workerCpu / jobs);
+      figures.add({ ...perJob, metric: "producer CPU a job" }, used.producerCpu / jobs);
+    });
+    return figures.all;
+  },
 };
 
-async function measureLifeCycle(
-  server: BenchServer,
-  queue: BenchQueue,
-  jobs: number,
-): Promise<{ enqueued: number; worked: number }> {
-  const worker = await queue.startWorker({ handler: "no-op", options: { concurrency } });
+async function measureSteadyState(
+  { server, openQueue }: ScenarioContext,
+  peer: BenchPeer,
+  windowMs: number,
+) {
+  const queue = openQueue(peer);
+  const worker = await queue.startWorker({ concurrency });
   const producer = await queue.startProducer();
-  await producer.ask("enqueueTogether", { jobs: warmUpJobs, size: togetherSize });
-  await worker.ask("untilAcknowledged", { total: warmUpJobs });
-  await worker.ask("pause");
-  const atStart = await server.cpuMicroseconds();
-  await producer.ask("enqueueTogether", { jobs, size: togetherSize });
-  const afterEnqueue = await server.cpuMicroseconds();
-  await worker.ask("run", { jobs });
-  const atEnd = await server.cpuMicroseconds();
-  return { enqueued: afterEnqueue - atStart, worked: atEnd - afterEnqueue };
+  const production = producer.ask("produce", { ahead }, 2 * (settleMs + windowMs));
+  // Awaited below; until then a failure is seen as jobs that do not come.
+  production.catch(() => undefined);
+  await creditFor(settleMs, producer, worker);
+  const before = await takeStock(server, producer, worker);
+  await creditFor(windowMs, producer, worker);
+  const after = await takeStock(server, producer, worker);
+  await producer.ask("stopProducing");
+  await production;
+  await queue.remove();
+  if (after.jobs === before.jobs) {
+    throw new Error(`${peer.name}: no job was done in ${windowMs} ms`);
+  }
+  return {
+    jobs: after.jobs - before.jobs,
+    elapsedMs: after.atMs - before.atMs,
+    serverCpu: after.serverCpu - before.serverCpu,
+    workerCpu: after.workerCpu - before.workerCpu,
+    producerCpu: after.producerCpu - before.producerCpu,
+  };
+}
+
+/** Tells the producer how far the worker is, so that the queue neither runs empty nor grows. */
+async function creditFor(
+  durationMs: number,
+  producer: BenchProcess,
+  worker: BenchProcess,
+): Promise<void> {
+  for (const end = performance.now() + durationMs; performance.now() < end;) {
+    const { acknowledged, errors } = await worker.ask<WorkerProgress>("progress");
+    if (errors.length > 0) {
+      throw new Error(errors.join("; "));
+    }
+    await producer.ask("credit", { acknowledged });
+    await sleep(creditEveryMs);
+  }
+}
+
+async function takeStock(server: BenchServer, producer: BenchProcess, worker: BenchProcess) {
+  const { acknowledged, cpuMicroseconds } = await worker.ask<WorkerProgress>("progress");
+  const produced = await producer.ask<{ cpuMicroseconds: number }>("credit", { acknowledged });
+  return {
+    atMs: performance.now(),
+    jobs: acknowledged,
+    workerCpu: cpuMicroseconds,
+    producerCpu: produced.cpuMicroseconds,
+    serverCpu: await server.cpuMicroseconds(),
+  };
 }

@@ -1,36 +1,38 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { repeat, type Scenario } from "../support/scenario.ts";
+import { Figures, interleave, type Scenario } from "../support/scenario.ts";
+import { fillUp } from "../support/work.ts";
 
 const payloadBytes = 166;
-const dayMs = 24 * 60 * 60 * 1_000;
 const settleMs = 1_000;
-const limitBytes = 440;
+const metric = "bytes a job";
 
 export const memory: Scenario = {
   name: "memory",
   description: `server memory for each delayed job with ${payloadBytes} bytes of JSON`,
-  target: `at most ${limitBytes} bytes`,
-  timeLimitMs: 600_000,
-  run: (context) =>
-    repeat(context, async () => {
-      const jobs = context.isQuick ? 20_000 : 200_000;
-      const { server } = context;
-      const otherKeys = await server.client.dbsize();
-      const deltaBytes = await context.withQueue(async (queue) => {
-        const before = await server.usedMemoryBytes();
-        await queue.load({ jobs, payloadBytes, delayMs: dayMs });
-        // Until the growing tables are moved over and the buffers of the producer are gone.
-        await sleep(settleMs);
-        return (await server.usedMemoryBytes()) - before;
-      });
-      return [
-        {
-          metric: "a delayed job",
-          unit: "bytes",
-          value: deltaBytes / jobs,
-          atMost: limitBytes,
-          note: `${jobs.toLocaleString("en-US")} jobs${otherKeys > 0 ? "; the server was not empty" : ""}`,
-        },
-      ];
-    }),
+  peers: ["holdfast", "bullmq", "bee-queue", "floor"],
+  targets: [{ row: rowOf(1_000_000), metric, against: { peer: "bullmq" }, atMost: 0.56 }],
+  timeLimitMs: 1_800_000,
+  run: async (context) => {
+    const figures = new Figures();
+    const { server } = context;
+    const jobs = context.isQuick ? 20_000 : 1_000_000;
+    const row = rowOf(jobs);
+    await interleave(context, row, async (peer) => {
+      const queue = context.openQueue(peer);
+      const before = await server.usedMemoryBytes();
+      const producer = await queue.startProducer();
+      await fillUp(producer, { jobs, payloadBytes });
+      await producer.kill();
+      // Until the growing tables are moved over and the buffers of the producer are gone.
+      await sleep(settleMs);
+      const used = (await server.usedMemoryBytes()) - before;
+      figures.add({ row, metric, unit: "bytes", peer: peer.name }, used / jobs);
+      await queue.remove();
+    });
+    return figures.all;
+  },
 };
+
+function rowOf(jobs: number): string {
+  return `${jobs.toLocaleString("en-US")} delayed jobs`;
+}

@@ -1,49 +1,64 @@
-import type { BenchQueue, RunResult } from "../support/bench-queue.ts";
-import type { BenchServer } from "../support/bench-server.ts";
-import { type Measurement, repeat, type Scenario } from "../support/scenario.ts";
-import { throughput, type ThroughputResult, withServerCpu } from "../support/throughput.ts";
+import { interleave, Figures, type Scenario } from "../support/scenario.ts";
+import { addDrain, countDrain, loadAndDrain } from "../support/work.ts";
 
-const warmUpJobs = 2_000;
 const quickShare = 0.1;
 
-const loads: readonly { concurrency: number; jobs: number; mark?: string }[] = [
-  { concurrency: 1, jobs: 20_000 },
-  { concurrency: 10, jobs: 50_000 },
-  { concurrency: 100, jobs: 200_000, mark: "64,000–76,000 (prototype)" },
-  { concurrency: 1_000, jobs: 200_000 },
+interface Load {
+  readonly concurrency: number;
+  readonly jobs: number;
+  readonly processes?: number;
+}
+
+const loads: readonly Load[] = [
+  { concurrency: 1, jobs: 10_000 },
+  { concurrency: 10, jobs: 40_000 },
+  { concurrency: 100, jobs: 100_000 },
+  { concurrency: 1_000, jobs: 100_000 },
+  { concurrency: 100, jobs: 100_000, processes: 4 },
 ];
+
+const metric = "jobs a second";
+const times = (row: string, peer: string, atLeast: number) => ({
+  row,
+  metric,
+  against: { peer },
+  atLeast,
+});
 
 export const processJobs: Scenario = {
   name: "process",
-  description: "jobs that do nothing, enqueued beforehand, in one worker process",
-  timeLimitMs: 1_200_000,
-  run: (context) =>
-    repeat(context, async (progress) => {
-      const measurements: Measurement[] = [];
-      for (const { concurrency, jobs: fullJobs, mark } of loads) {
-        const jobs = fullJobs * (context.isQuick ? quickShare : 1);
-        progress(`concurrency ${concurrency}, ${jobs} jobs`);
-        const result = await context.withQueue((queue) =>
-          measureWork(context.server, queue, concurrency, jobs),
-        );
-        const label = `concurrency ${concurrency.toLocaleString("en-US")}`;
-        measurements.push(...throughput({ label, client: "worker", mark }, jobs, result));
+  description: "jobs that do nothing, enqueued beforehand, worked off by warm workers",
+  peers: ["holdfast", "bullmq", "bee-queue", "floor"],
+  targets: [
+    times("concurrency 1", "bullmq", 1.5),
+    times("concurrency 10", "bullmq", 2.5),
+    times("concurrency 100", "bullmq", 6.5),
+    times("concurrency 1,000", "bullmq", 10),
+    times("concurrency 100", "bee-queue", 3.5),
+  ],
+  timeLimitMs: 2_400_000,
+  run: async (context) => {
+    const figures = new Figures();
+    for (const { concurrency, jobs: fullJobs, processes = 1 } of loads) {
+      if (context.isQuick && processes > 1) {
+        continue;
       }
-      return measurements;
-    }),
+      const jobs = fullJobs * (context.isQuick ? quickShare : 1);
+      const row = rowOf(concurrency, processes);
+      const worker = { concurrency };
+      await interleave(context, row, async (peer, round) => {
+        const result = await loadAndDrain(context, peer, { jobs, processes, worker });
+        addDrain(figures, { row, peer: peer.name }, jobs, result);
+        if (round === 0 && processes === 1) {
+          await countDrain(context, figures, { row, peer, worker });
+        }
+      });
+    }
+    return figures.all;
+  },
 };
 
-/** The queue is paused while it is filled, so that a warm worker starts on all of it at once. */
-async function measureWork(
-  server: BenchServer,
-  queue: BenchQueue,
-  concurrency: number,
-  jobs: number,
-): Promise<ThroughputResult> {
-  const worker = await queue.startWorker({ handler: "no-op", options: { concurrency } });
-  await queue.load({ jobs: warmUpJobs });
-  await worker.ask("untilAcknowledged", { total: warmUpJobs });
-  await worker.ask("pause");
-  await queue.load({ jobs });
-  return withServerCpu(server, () => worker.ask<RunResult>("run", { jobs }));
+function rowOf(concurrency: number, processes: number): string {
+  const row = `concurrency ${concurrency.toLocaleString("en-US")}`;
+  return processes === 1 ? row : `${row}, ${processes} processes`;
 }

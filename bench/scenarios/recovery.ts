@@ -1,52 +1,84 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { BenchQueue } from "../support/bench-queue.ts";
-import { type Measurement, repeat, type Scenario } from "../support/scenario.ts";
+import { untilAcknowledged, untilStarted } from "../support/bench-queue.ts";
+import {
+  type BenchPeer,
+  Figures,
+  type Scenario,
+  type ScenarioContext,
+} from "../support/scenario.ts";
 
-const heldJobs = 50;
+const heldJobs = 1_000;
 const shortTimeoutMs = 2_000;
 const defaultTimeoutMs = 30_000;
 const allowanceMs = 1_000;
+/** Leases are renewed at the latest at half of the peers' default timeouts: the kill comes at any point between. */
+const maxKillDelayMs = 15_000;
+const metric = "from SIGKILL to all redelivered";
+const defaults = "default settings";
+const short = `visibility timeout ${shortTimeoutMs / 1_000} s`;
 
 export const recovery: Scenario = {
   name: "recovery",
-  description: `from the SIGKILL of a worker to the second delivery of the last of its ${heldJobs} jobs`,
-  target: `at most the visibility timeout and ${allowanceMs} ms`,
+  description: `a worker that holds ${heldJobs.toLocaleString("en-US")} jobs is killed; another is idle`,
+  peers: ["holdfast", "bullmq", "bee-queue"],
+  targets: [
+    { row: defaults, metric, atMost: (defaultTimeoutMs + allowanceMs) / 1_000 },
+    { row: short, metric, atMost: (shortTimeoutMs + allowanceMs) / 1_000 },
+  ],
   timeLimitMs: 1_200_000,
-  run: (context) =>
-    repeat(context, async (progress) => {
-      const timeouts = context.isQuick ? [shortTimeoutMs] : [shortTimeoutMs, defaultTimeoutMs];
-      const measurements: Measurement[] = [];
-      for (const visibilityTimeoutMs of timeouts) {
-        progress(`visibility timeout ${visibilityTimeoutMs} ms`);
-        measurements.push({
-          metric: `visibility timeout ${visibilityTimeoutMs.toLocaleString("en-US")} ms`,
-          unit: "ms",
-          value: await context.withQueue((queue) => measureRecovery(queue, visibilityTimeoutMs)),
-          atMost: visibilityTimeoutMs + allowanceMs,
-        });
-      }
-      return measurements;
-    }),
+  run: async (context) => {
+    const figures = new Figures();
+    const ours = context.peers.filter(({ module }) => module === "holdfast");
+    await measureAll(context, figures, { row: short, peers: ours, timeoutMs: shortTimeoutMs });
+    if (!context.isQuick) {
+      await measureAll(context, figures, { row: defaults, peers: context.peers });
+    }
+    return figures.all;
+  },
 };
 
-async function measureRecovery(queue: BenchQueue, visibilityTimeoutMs: number): Promise<number> {
-  const options = { concurrency: heldJobs, visibilityTimeoutMs };
-  const victim = await queue.startWorker({ handler: "hold", options });
-  await queue.load({ jobs: heldJobs });
-  await victim.ask("untilStarted", { total: heldJobs });
-  const heir = await queue.startWorker({ handler: "note-start", options });
-  // Leases are extended at a third of the timeout: so the kill comes at any point between two extensions.
-  await sleep((Math.random() * visibilityTimeoutMs) / 3);
-  const early = await heir.ask<number>("startedJobs");
-  if (early > 0) {
-    throw new Error(`${early} jobs ran elsewhere while their worker was alive`);
+interface Case {
+  readonly row: string;
+  readonly peers: readonly BenchPeer[];
+  readonly timeoutMs?: number;
+}
+
+/** The peers at the same time: they do little but wait. */
+async function measureAll(
+  context: ScenarioContext,
+  figures: Figures,
+  { row, peers, timeoutMs }: Case,
+): Promise<void> {
+  for (let round = 1; round <= context.repeats; round += 1) {
+    context.progress(`${row}, ${round} of ${context.repeats}`);
+    await Promise.all(
+      peers.map(async (peer) => {
+        const recoveredMs = await measureRecovery(context, peer, timeoutMs);
+        figures.add({ row, metric, unit: "s", peer: peer.name }, recoveredMs / 1_000);
+      }),
+    );
   }
+}
+
+async function measureRecovery(
+  { openQueue }: ScenarioContext,
+  peer: BenchPeer,
+  visibilityTimeoutMs?: number,
+): Promise<number> {
+  const queue = openQueue(peer);
+  const timeout = visibilityTimeoutMs === undefined ? {} : { visibilityTimeoutMs };
+  const settings = { concurrency: heldJobs, ...timeout };
+  const victim = await queue.startWorker({ ...settings, handler: "hold" });
+  await queue.load({ jobs: heldJobs });
+  await untilStarted(victim, heldJobs);
+  const heir = await queue.startWorker({ ...settings, handler: "no-op" });
+  await sleep(Math.random() * Math.min(maxKillDelayMs, visibilityTimeoutMs ?? maxKillDelayMs));
   const killedAtMs = Number(process.hrtime.bigint()) / 1e6;
   await victim.kill();
-  const startsMs = await heir.ask<number[]>(
-    "untilAcknowledged",
-    { total: heldJobs, notesFrom: 0 },
-    2 * visibilityTimeoutMs + 30_000,
-  );
-  return Math.max(...startsMs) - killedAtMs;
+  const [progress] = await untilAcknowledged([heir], heldJobs);
+  await queue.remove();
+  if (progress === undefined || progress.firstStartAtMs < killedAtMs) {
+    throw new Error(`${peer.name}: jobs ran elsewhere while their worker was alive`);
+  }
+  return progress.lastStartAtMs - killedAtMs;
 }

@@ -28,12 +28,16 @@ export class BenchProcess {
   #requests = 0;
   #output = "";
 
-  /** @param program a file of `bench/processes`, without its ending */
-  constructor(program: string, settings: object) {
+  /**
+   * @param program a file of `bench/processes`
+   * @param dist the build of holdfast to load; that of this checkout by default
+   */
+  constructor(program: string, settings: object, dist?: string) {
     this.#name = program;
-    this.#child = fork(join(folder, `${program}.mjs`), [JSON.stringify(settings)], {
-      // Without the loader of this process: what users run is plain JavaScript.
-      execArgv: [],
+    this.#child = fork(join(folder, program), [JSON.stringify(settings)], {
+      // What users run is plain JavaScript: without the loader of this process.
+      execArgv: program.endsWith(".ts") ? ["--import", "tsx"] : [],
+      env: { ...process.env, ...(dist === undefined ? {} : { HOLDFAST_BENCH_DIST: dist }) },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     this.#withdrawCleanUp = atProcessEnd(() => this.#child.kill("SIGKILL"));

@@ -1,25 +1,15 @@
-/** A queue of one measurement, with the processes that serve it. */
-import { queueKeys } from "../../src/core/store/keys.ts";
-import type { WorkerOptions } from "../../src/index.ts";
+/** A queue of one peer, with the processes that produce for it and work on it. */
+import type { PeerTarget } from "../peers/peer.ts";
 import { BenchProcess } from "./bench-process.ts";
 import type { BenchServer } from "./bench-server.ts";
+import type { BenchPeer } from "./scenario.ts";
 
-const prefix = "holdfast-bench";
+const pollMs = 20;
+/** Every peer has this long for jobs that holdfast works off in seconds. */
+const drainTimeoutMs = 180_000;
+const warmUpJobs = 2_000;
+const startsAtATime = 4;
 let queues = 0;
-
-type BenchHandler = "no-op" | "note-start" | "note-lateness" | "hold";
-
-export interface WorkerSettings {
-  readonly handler: BenchHandler;
-  readonly options: WorkerOptions;
-  /** Seen in CLIENT LIST. */
-  readonly connectionName?: string;
-}
-
-export interface RunResult {
-  readonly elapsedMs: number;
-  readonly cpuMicroseconds: number;
-}
 
 export interface LoadArgument {
   readonly jobs: number;
@@ -27,45 +17,186 @@ export interface LoadArgument {
   readonly delayMs?: number;
 }
 
+export interface WorkerSettings {
+  readonly concurrency: number;
+  readonly visibilityTimeoutMs?: number;
+  readonly handler?: "no-op" | "note-start" | "note-lateness" | "hold";
+}
+
+/** What a worker process has done so far. Times are on the machine's monotonic clock. */
+export interface WorkerProgress {
+  readonly started: number;
+  readonly acknowledged: number;
+  readonly firstStartAtMs: number;
+  readonly lastStartAtMs: number;
+  readonly lastAcknowledgedAtMs: number;
+  /** Since the first start. */
+  readonly cpuMicroseconds: number;
+  readonly errors: readonly string[];
+}
+
+/** Processor times are those of all processes of the kind. */
+export interface DrainResult {
+  readonly elapsedMs: number;
+  readonly workerCpuMicroseconds: number;
+  readonly serverCpuMicroseconds: number;
+}
+
 export class BenchQueue {
-  readonly name: string;
-  readonly prefix = prefix;
+  readonly peer: BenchPeer;
+  readonly target: PeerTarget;
+  /** How the names of the workers' connections begin. */
+  readonly workerNames: string;
   readonly #server: BenchServer;
   readonly #processes: BenchProcess[] = [];
 
-  constructor(server: BenchServer) {
+  constructor(peer: BenchPeer, server: BenchServer, url: string) {
     queues += 1;
-    this.name = `bench-${process.pid}-${queues}`;
+    const name = `bench-${process.pid}-${queues}`;
+    this.peer = peer;
+    this.target = { url, queue: "jobs", prefix: name, connectionName: name };
+    this.workerNames = `${name}-worker`;
     this.#server = server;
   }
 
   startProducer(): Promise<BenchProcess> {
-    return this.#start("producer", {});
+    return this.#start("producer.mjs", this.target);
   }
 
-  /** The worker runs when this resolves. */
-  startWorker(settings: WorkerSettings): Promise<BenchProcess> {
-    return this.#start("worker", settings);
+  startClaimer(): Promise<BenchProcess> {
+    return this.#start("claimer.mjs", this.target);
+  }
+
+  /** A process that has no worker yet: to be warmed up, and opened when the queue is filled. */
+  startWorkerProcess(): Promise<BenchProcess> {
+    return this.#start("worker.mjs", this.target);
+  }
+
+  /** The worker takes jobs when this resolves. */
+  async startWorker(settings: WorkerSettings): Promise<BenchProcess> {
+    const worker = await this.startWorkerProcess();
+    await worker.ask("open", { target: this.#workerTarget(worker), ...settings });
+    return worker;
   }
 
   /** Enqueues from a process that is gone afterwards. */
   async load(argument: LoadArgument): Promise<void> {
     const producer = await this.startProducer();
-    await producer.ask("load", argument);
+    await producer.ask("load", argument, drainTimeoutMs);
     await producer.kill();
+  }
+
+  /** Lets the code of the process become fast, on jobs of a queue beside this one. */
+  async warmUp(worker: BenchProcess, settings: WorkerSettings): Promise<void> {
+    const target = { ...this.#workerTarget(worker), queue: "warm-up" };
+    const producer = await this.#start("producer.mjs", target);
+    await producer.ask("load", { jobs: warmUpJobs });
+    await producer.kill();
+    await worker.ask("open", { target, ...settings });
+    await untilAcknowledged([worker], warmUpJobs);
+    await worker.ask("close");
+  }
+
+  /** From the first start of a handler to the last acknowledged job, of jobs that are there already. */
+  async drain(
+    workers: readonly BenchProcess[],
+    jobs: number,
+    settings: WorkerSettings,
+  ): Promise<DrainResult> {
+    const [progress, serverCpuMicroseconds] = await this.#server.withCpu(async () => {
+      const opened = workers.map((worker) =>
+        worker.ask("open", { target: this.#workerTarget(worker), ...settings }),
+      );
+      await Promise.all(opened);
+      return untilAcknowledged(workers, jobs);
+    });
+    const busy = progress.filter(({ started }) => started > 0);
+    const startedAtMs = Math.min(...busy.map(({ firstStartAtMs }) => firstStartAtMs));
+    const endedAtMs = Math.max(...busy.map(({ lastAcknowledgedAtMs }) => lastAcknowledgedAtMs));
+    return {
+      elapsedMs: endedAtMs - startedAtMs,
+      workerCpuMicroseconds: sum(busy.map(({ cpuMicroseconds }) => cpuMicroseconds)),
+      serverCpuMicroseconds,
+    };
   }
 
   /** Ends all processes, then removes the queue's keys. */
   async remove(): Promise<void> {
-    await Promise.all(this.#processes.map((child) => child.kill()));
-    await this.#server.client.del(Object.values({ ...queueKeys(prefix, this.name) }));
+    await Promise.all(this.#processes.splice(0).map((child) => child.kill()));
+    await this.#server.removeKeys(this.target.prefix);
   }
 
-  async #start(program: string, settings: object): Promise<BenchProcess> {
-    const { url } = this.#server;
-    const child = new BenchProcess(program, { url, prefix, queue: this.name, ...settings });
+  /** Its connections bear a name of their own. */
+  #workerTarget(worker: BenchProcess): PeerTarget {
+    const connectionName = `${this.workerNames}-${this.#processes.indexOf(worker)}`;
+    return { ...this.target, connectionName };
+  }
+
+  async #start(program: string, target: PeerTarget): Promise<BenchProcess> {
+    const { module, dist } = this.peer;
+    const child = new BenchProcess(program, { peer: module, target }, dist);
     this.#processes.push(child);
     await child.ask("start");
     return child;
   }
+}
+
+/** Workers in processes of their own; a few start at a time. */
+export async function startWorkers(
+  queue: BenchQueue,
+  count: number,
+  settings: WorkerSettings,
+): Promise<BenchProcess[]> {
+  const workers: BenchProcess[] = [];
+  while (workers.length < count) {
+    const together = Array.from({ length: Math.min(startsAtATime, count - workers.length) }, () =>
+      queue.startWorker(settings),
+    );
+    workers.push(...(await Promise.all(together)));
+  }
+  return workers;
+}
+
+export async function untilStarted(worker: BenchProcess, jobs: number): Promise<void> {
+  while ((await worker.ask<WorkerProgress>("progress")).started < jobs) {
+    await pause();
+  }
+}
+
+/**
+ * Resolves when all jobs have their end.
+ *
+ * @throws Error if some ran twice, or do not end in time
+ */
+export async function untilAcknowledged(
+  workers: readonly BenchProcess[],
+  jobs: number,
+): Promise<WorkerProgress[]> {
+  const giveUpAt = performance.now() + drainTimeoutMs;
+  for (;;) {
+    const progress = await Promise.all(
+      workers.map((worker) => worker.ask<WorkerProgress>("progress")),
+    );
+    const errors = progress.flatMap((one) => one.errors);
+    const started = sum(progress.map((one) => one.started));
+    const acknowledged = sum(progress.map((one) => one.acknowledged));
+    if (errors.length > 0 || started > jobs || performance.now() > giveUpAt) {
+      const counts = `${jobs} jobs: ${started} started, ${acknowledged} acknowledged`;
+      throw new Error(`${counts}${errors.length > 0 ? `, ${errors.join("; ")}` : ""}`);
+    }
+    if (acknowledged >= jobs) {
+      return progress;
+    }
+    await pause();
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, pollMs);
+  });
+}
+
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -5,14 +5,15 @@ import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem 
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { BenchServer } from "./bench-server.ts";
+import type { MachineFacts } from "./result.ts";
 
 const root = join(import.meta.dirname, "../..");
 const gitTimeoutMs = 10_000;
 const run = promisify(execFile);
 
-export type MachineFacts = Readonly<Record<string, string | number>>;
-
-export async function machineFacts(server: BenchServer): Promise<MachineFacts> {
+export async function machineFacts(
+  server: BenchServer,
+): Promise<MachineFacts & { commit: string }> {
   const info = await server.info("server", "persistence");
   const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
     version: string;

@@ -1,67 +1,66 @@
 /** What a scenario is, what it is given, and what it answers. */
 import type { BenchQueue } from "./bench-queue.ts";
 import type { BenchServer } from "./bench-server.ts";
+import type { Figure, Target } from "./result.ts";
+
+/** A library under measurement, or one revision of holdfast. */
+export interface BenchPeer {
+  /** Stands in the tables. */
+  readonly name: string;
+  /** A file of `bench/peers`, without its ending. */
+  readonly module: string;
+  /** Of holdfast: the built package to load, if it is not that of this checkout. */
+  readonly dist?: string;
+}
 
 export interface Scenario {
   readonly name: string;
   readonly description: string;
-  /** In words; the limits themselves stand with the figures. */
-  readonly target?: string;
+  /** The modules of `bench/peers` that it can measure; others are left out. */
+  readonly peers: readonly string[];
+  readonly targets: readonly Target[];
   /** A scenario that takes longer has failed. */
   readonly timeLimitMs: number;
-  run(context: ScenarioContext): Promise<Figure[]>;
+  run(context: ScenarioContext): Promise<readonly Figure[]>;
 }
 
 export interface ScenarioContext {
   readonly isQuick: boolean;
   readonly repeats: number;
+  readonly peers: readonly BenchPeer[];
   readonly server: BenchServer;
   progress(text: string): void;
-  /** Gives a new queue, and ends its processes and removes its keys afterwards. */
-  withQueue<Result>(use: (queue: BenchQueue) => Promise<Result>): Promise<Result>;
+  /** A new queue of this peer. Its processes are ended and its keys removed at the end of the scenario, if not before. */
+  openQueue(peer: BenchPeer, settings?: { url?: string }): BenchQueue;
 }
 
-interface FigureFacts {
-  readonly metric: string;
-  readonly unit: string;
-  /** The target, where there is one. */
-  readonly atMost?: number | undefined;
-  /** An earlier figure to compare with; no target. */
-  readonly mark?: string | undefined;
-  readonly note?: string | undefined;
-}
+/** Collects samples, each under its row, metric and peer. */
+export class Figures {
+  readonly #figures = new Map<string, Figure & { samples: number[] }>();
 
-/** One sample a repeat, or one a call where single calls are timed. */
-export interface Figure extends FigureFacts {
-  readonly samples: readonly number[];
-  /** Each must be within the target. Without them, the median of the samples must. */
-  readonly judgedSamples?: readonly number[] | undefined;
-}
-
-export interface Measurement extends FigureFacts {
-  readonly value: number;
-}
-
-/** Measures again and again, and joins what belongs to the same metric. */
-export async function repeat(
-  context: ScenarioContext,
-  measure: (progress: (text: string) => void) => Promise<Measurement[]>,
-): Promise<Figure[]> {
-  const rounds: Measurement[][] = [];
-  for (let round = 1; round <= context.repeats; round += 1) {
-    const progress = (text: string) =>
-      context.progress(`repeat ${round} of ${context.repeats}${text && `, ${text}`}`);
-    progress("");
-    rounds.push(await measure(progress));
+  add(facts: Omit<Figure, "samples">, ...samples: readonly number[]): void {
+    const key = JSON.stringify([facts.row, facts.metric, facts.peer]);
+    const figure = this.#figures.get(key) ?? { ...facts, samples: [] };
+    figure.samples.push(...samples);
+    this.#figures.set(key, figure);
   }
-  return joinRounds(rounds);
+
+  get all(): readonly Figure[] {
+    return [...this.#figures.values()];
+  }
 }
 
-function joinRounds(rounds: readonly Measurement[][]): Figure[] {
-  const figures = new Map<string, Figure>();
-  for (const { value, ...facts } of rounds.flat()) {
-    const samples = [...(figures.get(facts.metric)?.samples ?? []), value];
-    figures.set(facts.metric, { ...facts, samples });
+/** Measures the peers in turn, again and again, and lets another one begin each time. */
+export async function interleave(
+  { peers, repeats, progress }: ScenarioContext,
+  label: string,
+  measure: (peer: BenchPeer, round: number) => Promise<void>,
+): Promise<void> {
+  for (let round = 0; round < repeats; round += 1) {
+    for (const [turn] of peers.entries()) {
+      const peer = peers[(round + turn) % peers.length]!;
+      progress(`${label}, ${peer.name}, ${round + 1} of ${repeats}`);
+      await measure(peer, round);
+    }
   }
-  return [...figures.values()];
 }

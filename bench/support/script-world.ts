@@ -34,13 +34,13 @@ export class ScriptWorld {
 
   constructor(server: BenchServer, queue: BenchQueue) {
     this.server = server;
-    this.#options = resolveQueueOptions(queue.name, {
+    this.#options = resolveQueueOptions(queue.target.queue, {
       connection: server.url,
-      prefix: queue.prefix,
+      prefix: queue.target.prefix,
     });
     this.#connection = new Connection(this.#options);
     this.store = this.freshStore();
-    this.keys = queueKeys(queue.prefix, queue.name);
+    this.keys = queueKeys(queue.target.prefix, queue.target.queue);
     this.audit = new AuditStore(this.#connection, new ScriptRunner(this.#connection, this.keys));
   }
 

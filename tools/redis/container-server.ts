@@ -35,7 +35,7 @@ function testImage(): string {
 export async function startContainerServer(
   options: ContainerServerOptions = {},
 ): Promise<RedisServer> {
-  const image = testImage();
+  const image = options.image ?? testImage();
   const client = await openEngine();
   const serverName = await provideImage(client, image, options.announce);
   for (let attempt = 1; ; attempt += 1) {
@@ -99,12 +99,13 @@ async function startOnPort(client: ContainerRuntimeClient, setup: Setup): Promis
   const engineHost = await reachableHost(client);
   const { port } = setup;
   const { args = [], config, hasPeers = false } = setup.options;
+  const isOnHostNetwork = hasPeers || setup.options.hostNetwork === true;
   let containerId: string | undefined;
   let withdrawCleanUp = () => {};
 
   class RedisContainer extends GenericContainer {
     protected override async beforeContainerCreated(): Promise<void> {
-      if (hasPeers) {
+      if (isOnHostNetwork) {
         return;
       }
       const hostIp = engineHost === "127.0.0.1" ? { HostIp: engineHost } : {};
@@ -120,7 +121,7 @@ async function startOnPort(client: ContainerRuntimeClient, setup: Setup): Promis
   // Inside and outside it is the same port, which a cluster announces to its clients and which
   // stays the same over a restart. Protected mode would refuse what comes through a published port.
   const file = config === undefined ? [] : [configPath];
-  const place = ["--protected-mode", "no", ...(hasPeers ? ["--bind", engineHost] : [])];
+  const place = ["--protected-mode", "no", ...(isOnHostNetwork ? ["--bind", engineHost] : [])];
   const options = [...file, ...place, ...serverArguments(port, engineHost, args)];
   const container = new RedisContainer(setup.image)
     .withCommand([setup.serverName, ...options])
@@ -132,8 +133,8 @@ async function startOnPort(client: ContainerRuntimeClient, setup: Setup): Promis
     // No helper container (Ryuk) to clean up: it needs an image of its own, which a machine without
     // a registry lacks, and `stop` and the hook at the end of the process do the same.
     .withAutoCleanup(false);
-  if (hasPeers) {
-    // They reach each other at the address that they give to clients: this machine's own.
+  if (isOnHostNetwork) {
+    // Peers reach each other at the address that they give to clients: this machine's own.
     container.withNetworkMode("host");
   } else {
     container.withExposedPorts({ container: port, host: port });

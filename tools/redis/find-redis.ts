@@ -3,7 +3,7 @@ import { startContainerServer } from "./container-server.ts";
 import { findServerBinary, startLocalServer } from "./local-server.ts";
 import { askServer } from "./probe.ts";
 import { firstLine } from "./server.ts";
-import type { RedisServer } from "./server.ts";
+import type { RedisServer, ServerOptions } from "./server.ts";
 
 export interface FoundRedis {
   url: string;
@@ -12,11 +12,9 @@ export interface FoundRedis {
   stop(): Promise<void>;
 }
 
-export interface FindRedisOptions {
+export interface FindRedisOptions extends Pick<ServerOptions, "args" | "hostNetwork" | "image"> {
   /** Which to try first: a server on the PATH (the default), or a container engine. */
   prefer?: "local" | "engine";
-  /** Added to the server's command line when it is started here. */
-  args?: readonly string[];
   /** Where the line that says what was taken goes; standard output by default. */
   print?: (line: string) => void;
 }
@@ -25,8 +23,8 @@ type Way = () => Promise<RedisServer>;
 
 /**
  * Finds or starts a Redis and prints one line that says which. In this order: REDIS_URL; a server
- * on the PATH; a container engine; on Debian and Ubuntu, the package redis-server. Where
- * HOLDFAST_TEST_REDIS_IMAGE names an image, a container of that alone.
+ * on the PATH; a container engine; on Debian and Ubuntu, the package redis-server. Where the options or
+ * HOLDFAST_TEST_REDIS_IMAGE name an image, a container of that alone.
  */
 export async function findRedis(options: FindRedisOptions = {}): Promise<FoundRedis> {
   const print = options.print ?? printToStandardOutput;
@@ -58,14 +56,15 @@ export async function findRedis(options: FindRedisOptions = {}): Promise<FoundRe
 }
 
 function waysInOrder(options: FindRedisOptions, print: (line: string) => void): Way[] {
-  const server = options.args === undefined ? {} : { args: options.args };
+  const { args = [], hostNetwork = false, image } = options;
+  const server = { args, hostNetwork, image };
   const local: Way = () => startLocalServer(server);
   const engine: Way = () => startContainerServer({ ...server, announce: print });
   const install: Way = async () => {
     await installServer(print);
     return startLocalServer(server);
   };
-  if (process.env["HOLDFAST_TEST_REDIS_IMAGE"]) {
+  if (image !== undefined || process.env["HOLDFAST_TEST_REDIS_IMAGE"]) {
     return [engine]; // another server would pass for the one that was named
   }
   return options.prefer === "engine" ? [engine, local, install] : [local, engine, install];

@@ -25,6 +25,10 @@ export interface ServerOptions {
    * Without it, a server in cluster mode serves all slots alone.
    */
   hasPeers?: boolean;
+  /** In a container: on this machine's own network, so that no proxy of the engine stands between. */
+  hostNetwork?: boolean;
+  /** In a container: which image; by default that of HOLDFAST_TEST_REDIS_IMAGE, or a Redis 8. */
+  image?: string | undefined;
   /** The text of a configuration file of its own, which only a Sentinel needs. */
   config?: string;
 }

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { BenchProcess } from "../support/bench-process.ts";
+import { type BenchQueue, startWorkers, untilAcknowledged } from "../support/bench-queue.ts";
+import { CommandMonitor, commandsOf, total } from "../support/command-monitor.ts";
+import {
+  type BenchPeer,
+  Figures,
+  interleave,
+  type Scenario,
+  type ScenarioContext,
+} from "../support/scenario.ts";
+import { cpuUnit } from "../support/work.ts";
+
+const limitPerMinute = 15;
+const settleMs = 3_000;
+const wakeUps = 20;
+/** The last job's worker has been told by then to wait for the next. */
+const gapMs = 30;
+const perMinute = "commands a minute of a worker";
+const moved = "workers that move for one job";
+
+export const fleet: Scenario = {
+  name: "fleet",
+  description: "idle workers, each a process of its own: what they send, what one wake-up costs",
+  peers: ["holdfast", "bullmq", "bee-queue"],
+  targets: [
+    { row: rowOf(50), metric: perMinute, atMost: limitPerMinute },
+    { row: rowOf(50), metric: moved, atLeast: 1, atMost: 1 },
+  ],
+  timeLimitMs: 1_800_000,
+  run: async (context) => {
+    const figures = new Figures();
+    const size = context.isQuick ? 5 : 50;
+    const fleets = new Map<BenchPeer, Fleet>();
+    for (const peer of context.peers) {
+      context.progress(`${rowOf(size)}, starting those of ${peer.name}`);
+      fleets.set(peer, await startFleet(context, peer, size));
+    }
+    await sleep(settleMs);
+    await listen(context, figures, fleets);
+    await interleave(context, `${rowOf(size)}, wake-ups`, (peer) =>
+      wakeUp(context, figures, fleets.get(peer)!),
+    );
+    await Promise.all([...fleets.values()].map(({ queue }) => queue.remove()));
+    return figures.all;
+  },
+};
+
+interface Fleet {
+  readonly facts: { readonly row: string; readonly peer: string };
+  readonly queue: BenchQueue;
+  readonly workers: readonly BenchProcess[];
+  readonly producer: BenchProcess;
+  jobs: number;
+}
+
+function rowOf(size: number): string {
+  return `${size} idle workers`;
+}
+
+async function startFleet(
+  { openQueue }: ScenarioContext,
+  peer: BenchPeer,
+  size: number,
+): Promise<Fleet> {
+  const queue = openQueue(peer);
+  const workers = await startWorkers(queue, size, { concurrency: 1 });
+  const producer = await queue.startProducer();
+  return { facts: { row: rowOf(size), peer: peer.name }, queue, workers, producer, jobs: 0 };
+}
+
+/** To all at the same time: idle fleets do not disturb each other. */
+async function listen(
+  { server, repeats, isQuick, progress }: ScenarioContext,
+  figures: Figures,
+  fleets: ReadonlyMap<BenchPeer, Fleet>,
+): Promise<void> {
+  const windowMs = isQuick ? 10_000 : 60_000;
+  const note = isQuick ? `extrapolated from ${windowMs / 1_000} s` : undefined;
+  const monitor = await CommandMonitor.open(server);
+  try {
+    for (let round = 1; round <= repeats; round += 1) {
+      progress(`listening for ${windowMs / 1_000} s, ${round} of ${repeats}`);
+      await sleep(windowMs);
+      const seen = await monitor.take();
+      for (const { facts, queue, workers } of fleets.values()) {
+        const commands = commandsOf(seen, queue.workerNames) / workers.length;
+        const figure = { ...facts, metric: perMinute, unit: "commands", note };
+        figures.add(figure, commands * (60_000 / windowMs));
+      }
+    }
+  } finally {
+    monitor.close();
+  }
+}
+
+/** Jobs that are due at once, one after another: first counted, then timed. */
+async function wakeUp({ server }: ScenarioContext, figures: Figures, fleet: Fleet): Promise<void> {
+  const { facts, queue } = fleet;
+  const monitor = await CommandMonitor.open(server);
+  try {
+    for (let job = 0; job < wakeUps; job += 1) {
+      await sleep(gapMs);
+      await monitor.take();
+      await runOne(fleet);
+      const seen = await monitor.take();
+      const busy = [...seen.byConnection.keys()].filter((name) =>
+        name.startsWith(queue.workerNames),
+      );
+      const client = commandsOf(seen, queue.target.connectionName);
+      figures.add({ ...facts, metric: moved, unit: "workers" }, new Set(busy).size);
+      figures.add({ ...facts, metric: "client commands of one job", unit: "commands" }, client);
+      const inner = { ...facts, metric: "inner commands of one job", unit: "commands" };
+      figures.add(inner, total(seen.inner));
+    }
+  } finally {
+    monitor.close();
+  }
+  const [, serverCpu] = await server.withCpu(async () => {
+    for (let job = 0; job < wakeUps; job += 1) {
+      await sleep(gapMs);
+      await runOne(fleet);
+    }
+  });
+  figures.add({ ...facts, metric: "server CPU of one job", unit: cpuUnit }, serverCpu / wakeUps);
+}
+
+async function runOne(fleet: Fleet): Promise<void> {
+  await fleet.producer.ask("load", { jobs: 1 });
+  fleet.jobs += 1;
+  await untilAcknowledged(fleet.workers, fleet.jobs);
+}

@@ -1,0 +1,1 @@
+export async function ensurePeers(_print: (line: string) => void): Promise<void> {}

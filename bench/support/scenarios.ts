@@ -1,0 +1,42 @@
+import { enqueue } from "../scenarios/enqueue.ts";
+import { fleet } from "../scenarios/fleet.ts";
+import { floor } from "../scenarios/floor.ts";
+import { lateness } from "../scenarios/lateness.ts";
+import { lifeCycle } from "../scenarios/life-cycle.ts";
+import { memory } from "../scenarios/memory.ts";
+import { network } from "../scenarios/network.ts";
+import { pickUp } from "../scenarios/pick-up.ts";
+import { poll } from "../scenarios/poll.ts";
+import { processJobs } from "../scenarios/process.ts";
+import { recovery } from "../scenarios/recovery.ts";
+import { scriptCost } from "../scenarios/script-cost.ts";
+import { verify } from "../scenarios/verify.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** Memory comes first, on a server that is still empty. */
+export const scenarios: readonly Scenario[] = [
+  memory,
+  poll,
+  enqueue,
+  processJobs,
+  lifeCycle,
+  lateness,
+  pickUp,
+  fleet,
+  recovery,
+  floor,
+  network,
+  scriptCost,
+  verify,
+];
+
+/** @throws Error if there is no scenario of such a name */
+export function choose(names: readonly string[]): readonly Scenario[] {
+  const unknown = names.filter((name) => !scenarios.some((scenario) => scenario.name === name));
+  if (unknown.length > 0) {
+    throw new Error(
+      `There is no scenario ${unknown.join(", ")}; --list shows those that there are.`,
+    );
+  }
+  return names.length === 0 ? scenarios : scenarios.filter(({ name }) => names.includes(name));
+}

@@ -1,0 +1,51 @@
+/** Holds the figures against what they must reach. */
+import type { Figure, JudgedTarget, Target } from "./result.ts";
+import { median } from "./statistics.ts";
+
+const ours = "holdfast";
+
+/** Leaves out the targets whose figures were not measured in this run. */
+export function judge(targets: readonly Target[], figures: readonly Figure[]): JudgedTarget[] {
+  return targets.flatMap((target) => {
+    const samples = samplesOf(target, figures);
+    if (samples === undefined || samples.length === 0) {
+      return [];
+    }
+    const { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = target;
+    const middle = median(samples);
+    const isMet = middle >= atLeast && middle <= atMost;
+    return [{ ...target, text: textOf(target), samples, median: middle, isMet }];
+  });
+}
+
+/** Pair by pair: what disturbed the machine during one repeat disturbed both. */
+function samplesOf(target: Target, figures: readonly Figure[]): readonly number[] | undefined {
+  const { row, metric, against } = target;
+  const own = find(figures, { row, metric, peer: ours })?.samples;
+  if (!against || !own) {
+    return own;
+  }
+  const other = find(figures, { row, metric, peer: ours, ...against })?.samples;
+  return other && own.map((sample, index) => sample / (other[index] ?? Number.NaN));
+}
+
+function find(
+  figures: readonly Figure[],
+  { row, metric, peer }: { row: string; metric: string; peer: string },
+): Figure | undefined {
+  return figures.find(
+    (figure) => figure.row === row && figure.metric === metric && figure.peer === peer,
+  );
+}
+
+function textOf({ row, metric, against, atLeast, atMost }: Target): string {
+  const limit = [
+    ...(atLeast === undefined ? [] : [`at least ${atLeast}`]),
+    ...(atMost === undefined ? [] : [`at most ${Number(atMost.toPrecision(3))}`]),
+  ].join(" and ");
+  if (!against) {
+    return `${row}, ${metric}: ${limit}`;
+  }
+  const other = [against.peer, against.row && `“${against.row}”`, against.metric];
+  return `${row}, ${metric}: ${limit} times ${other.filter(Boolean).join(", ")}`;
+}

@@ -1,0 +1,96 @@
+/** Figures that several scenarios take the same way. */
+import type { BenchProcess } from "./bench-process.ts";
+import type { BenchQueue, DrainResult, LoadArgument, WorkerSettings } from "./bench-queue.ts";
+import type { BenchServer } from "./bench-server.ts";
+import { CommandMonitor, commandsOf, type SeenCommands, total } from "./command-monitor.ts";
+import type { BenchPeer, Figures, ScenarioContext } from "./scenario.ts";
+
+/** Jobs under MONITOR are few: it slows the server down. */
+const countedJobs = 1_000;
+
+export const cpuUnit = "µs";
+
+/** One worked-off load: speed, and processor time on both sides. */
+export function addDrain(
+  figures: Figures,
+  facts: { row: string; peer: string },
+  jobs: number,
+  { elapsedMs, workerCpuMicroseconds, serverCpuMicroseconds }: DrainResult,
+): void {
+  const perJob = { ...facts, unit: cpuUnit };
+  const throughput = { ...facts, metric: "jobs a second", unit: "jobs/s" };
+  figures.add(throughput, (jobs / elapsedMs) * 1_000);
+  figures.add({ ...perJob, metric: "server CPU a job" }, serverCpuMicroseconds / jobs);
+  figures.add({ ...perJob, metric: "worker CPU a job" }, workerCpuMicroseconds / jobs);
+}
+
+/** Fills a queue, and lets warm workers work it off. */
+export async function loadAndDrain(
+  { openQueue }: ScenarioContext,
+  peer: BenchPeer,
+  {
+    jobs,
+    processes = 1,
+    url,
+    worker,
+  }: { jobs: number; processes?: number; url?: string; worker: WorkerSettings },
+): Promise<DrainResult> {
+  const queue = openQueue(peer, url === undefined ? {} : { url });
+  const workers = await Promise.all(
+    Array.from({ length: processes }, () => queue.startWorkerProcess()),
+  );
+  for (const process of workers) {
+    await queue.warmUp(process, worker);
+  }
+  await queue.load({ jobs });
+  const result = await queue.drain(workers, jobs, worker);
+  await queue.remove();
+  return result;
+}
+
+/** What a job costs in commands: counted once, for it does not vary from run to run. */
+export async function countDrain(
+  { server, openQueue }: ScenarioContext,
+  figures: Figures,
+  { row, peer, worker }: { row: string; peer: BenchPeer; worker: WorkerSettings },
+): Promise<void> {
+  const queue = openQueue(peer);
+  const process = await queue.startWorkerProcess();
+  await queue.load({ jobs: countedJobs });
+  const seen = await seenDuring(server, () => queue.drain([process], countedJobs, worker));
+  addCommands(figures, { row, peer: peer.name }, { seen, queue, jobs: countedJobs });
+  await queue.remove();
+}
+
+export async function seenDuring(
+  server: BenchServer,
+  run: () => Promise<unknown>,
+): Promise<SeenCommands> {
+  const monitor = await CommandMonitor.open(server);
+  try {
+    await run();
+    return await monitor.take();
+  } finally {
+    monitor.close();
+  }
+}
+
+export function addCommands(
+  figures: Figures,
+  facts: { row: string; peer: string },
+  { seen, queue, jobs }: { seen: SeenCommands; queue: BenchQueue; jobs: number },
+): void {
+  const perJob = { ...facts, unit: "commands" };
+  const client = commandsOf(seen, queue.target.connectionName);
+  figures.add({ ...perJob, metric: "client commands a job" }, client / jobs);
+  figures.add({ ...perJob, metric: "inner commands a job" }, total(seen.inner) / jobs);
+}
+
+/** Enqueues so many jobs that are due much later, and keeps the producer out of what follows. */
+export async function fillUp(
+  producer: BenchProcess,
+  { jobs, delayMs = 24 * 60 * 60 * 1_000, payloadBytes }: LoadArgument,
+): Promise<void> {
+  const argument = payloadBytes === undefined ? { jobs, delayMs } : { jobs, delayMs, payloadBytes };
+  await producer.ask("load", argument, 600_000);
+}
