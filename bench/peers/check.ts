@@ -1,0 +1,150 @@
+/** Proves that a peer does what the bench takes for granted, before any figure is believed. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import { Redis } from "ioredis";
+import type { Peer, PeerItem, PeerJob, PeerTarget } from "./peer.ts";
+
+const jobs = 200;
+const concurrency = 7;
+const delayMs = 150;
+const handlerMs = 2;
+const earlyAllowedMs = 5;
+const timeoutMs = 20_000;
+/** For a job that would run, or be acknowledged, once too often. */
+const settleMs = 100;
+
+/** @param name a module of this folder, without its ending */
+export async function loadPeer(name: string): Promise<Peer> {
+  return (await import(new URL(`${name}.mjs`, import.meta.url).href)) as Peer;
+}
+
+/**
+ * Enqueues 200 jobs, half of them one by one and half together, every other one delayed, and works on
+ * them. The caller removes the queue's keys.
+ *
+ * @throws Error that names all that the peer does not do
+ */
+export async function checkPeer(name: string, target: PeerTarget): Promise<void> {
+  const server = new Redis(target.url);
+  try {
+    const faults = await faultsOf(await loadPeer(name), target, server);
+    if (faults.length > 0) {
+      throw new Error(faults.join("; "));
+    }
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`The peer ${name} failed its check: ${message}`, { cause: error });
+  } finally {
+    server.disconnect();
+  }
+}
+
+async function faultsOf(peer: Peer, target: PeerTarget, server: Redis): Promise<string[]> {
+  const keysBefore = await allKeys(server);
+  const items = makeItems();
+  const run = new Run();
+
+  const producer = await peer.openProducer(target);
+  const namedProducer = await countNamed(server, target.connectionName);
+  const half = items.length / 2;
+  await Promise.all(items.slice(0, half).map((item) => producer.enqueue(item)));
+  await producer.enqueueMany(items.slice(half));
+  const newKeys = [...(await allKeys(server))].filter((key) => !keysBefore.has(key));
+
+  const worker = await peer.openWorker(target, {
+    concurrency,
+    handler: (job) => run.handle(job),
+    onAcknowledged: () => void (run.acknowledged += 1),
+    onError: (error) => void run.errors.push(String(error)),
+  });
+  const named = await countNamed(server, target.connectionName);
+  await until(() => run.acknowledged >= items.length);
+  await sleep(settleMs);
+  await worker.close();
+  await producer.close();
+  const closed = await until(async () => (await countNamed(server, target.connectionName)) === 0);
+
+  return [
+    ...run.faults(items),
+    ...(newKeys.length === 0 ? ["its jobs are not in this Redis"] : []),
+    ...newKeys
+      .filter((key) => !key.startsWith(target.prefix))
+      .map((key) => `its key ${key} does not begin with ${target.prefix}`),
+    ...(namedProducer > 0 && named > namedProducer
+      ? []
+      : [`no connections of the name ${target.connectionName} for both producer and worker`]),
+    ...(closed ? [] : ["its connections stay open after close"]),
+  ];
+}
+
+/** What a worker did with the jobs. */
+class Run {
+  acknowledged = 0;
+  readonly errors: string[] = [];
+  readonly #started: { readonly job: PeerJob; readonly atMs: number }[] = [];
+  #running = 0;
+  #mostRunning = 0;
+
+  async handle(job: PeerJob): Promise<void> {
+    this.#started.push({ job, atMs: Date.now() });
+    this.#running += 1;
+    this.#mostRunning = Math.max(this.#mostRunning, this.#running);
+    await sleep(handlerMs);
+    this.#running -= 1;
+  }
+
+  faults(items: readonly PeerItem[]): string[] {
+    const timesRun = new Map<unknown, number>();
+    for (const { job } of this.#started) {
+      const item = items.find(({ data }) => isDeepStrictEqual(data, job.data));
+      timesRun.set(item, (timesRun.get(item) ?? 0) + 1);
+    }
+    const early = this.#started.filter(({ job, atMs }) => atMs < job.dueAtMs - earlyAllowedMs);
+    const due = items.flatMap(({ dueAtMs }) => dueAtMs ?? []);
+    const dueRun = new Set(this.#started.map(({ job }) => job.dueAtMs));
+    const found: readonly [count: number, fault: string][] = [
+      [this.errors.length, `errors: ${this.errors.slice(0, 3).join(", ")}`],
+      [timesRun.get(undefined) ?? 0, "jobs came out with other data than they went in with"],
+      [items.filter((item) => !timesRun.has(item)).length, "jobs were not run"],
+      [items.filter((item) => (timesRun.get(item) ?? 0) > 1).length, "jobs ran more than once"],
+      [Math.abs(this.acknowledged - items.length), "acknowledgements too few or too many"],
+      [early.length, "jobs ran before they were due"],
+      [due.filter((dueAtMs) => !dueRun.has(dueAtMs)).length, "jobs told another due time"],
+      [Math.max(0, this.#mostRunning - concurrency), `handlers above concurrency ${concurrency}`],
+      [this.#mostRunning < 2 ? 1 : 0, `handlers at a time at concurrency ${concurrency}`],
+    ];
+    return found.filter(([count]) => count > 0).map(([count, fault]) => `${count} ${fault}`);
+  }
+}
+
+/** Each delayed job has a due time of its own, by which it is told apart. */
+function makeItems(): PeerItem[] {
+  const firstDueAtMs = Date.now() + delayMs;
+  return Array.from({ length: jobs }, (_, n) => {
+    const data = { n, text: `größe "${n}"\n`, list: [n, null, true, { deep: n / 3 }], empty: {} };
+    return n % 2 === 0 ? { data } : { data, dueAtMs: firstDueAtMs + n };
+  });
+}
+
+/** @returns whether the condition held in time */
+async function until(condition: () => boolean | Promise<boolean>): Promise<boolean> {
+  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(5)) {
+    if (await condition()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+async function allKeys(server: Redis): Promise<Set<string>> {
+  const keys = new Set<string>();
+  for await (const page of server.scanStream({ count: 1_000 })) {
+    for (const key of page as string[]) keys.add(key);
+  }
+  return keys;
+}
+
+async function countNamed(server: Redis, connectionName: string): Promise<number> {
+  const list = String(await server.client("LIST"));
+  return list.split("\n").filter((line) => line.split(" ").includes(`name=${connectionName}`)).length;
+}

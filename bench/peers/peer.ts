@@ -1,0 +1,51 @@
+/** What the bench asks of a library. Each file beside this one answers for one of them. */
+
+export interface PeerTarget {
+  readonly url: string;
+  readonly queue: string;
+  /** Begins the name of every key, so that the bench can remove them. */
+  readonly prefix: string;
+  /** Seen in CLIENT LIST on each of the library's connections. */
+  readonly connectionName: string;
+}
+
+export interface PeerItem {
+  readonly data: unknown;
+  /** Milliseconds since 1970. Without it the job is due at once. */
+  readonly dueAtMs?: number;
+}
+
+export interface PeerProducer {
+  /** Resolves when the library says that the job is stored. */
+  enqueue(item: PeerItem): Promise<unknown>;
+  /** By the library's own call for many, or, where there is none, by `enqueue` at the same time. */
+  enqueueMany(items: readonly PeerItem[]): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export interface PeerJob {
+  readonly data: unknown;
+  readonly dueAtMs: number;
+}
+
+export interface PeerWorkerOptions {
+  readonly concurrency: number;
+  /** The library's default without it. */
+  readonly visibilityTimeoutMs?: number;
+  /** One start of a handler. The job is done when the promise resolves. */
+  readonly handler: (job: PeerJob) => Promise<unknown>;
+  /** Called once for each job whose end is stored in Redis. */
+  readonly onAcknowledged: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface PeerWorker {
+  /** Lets running handlers finish, and closes the connections. */
+  close(): Promise<void>;
+}
+
+export interface Peer {
+  openProducer(target: PeerTarget): Promise<PeerProducer>;
+  /** Resolves when the worker takes jobs. */
+  openWorker(target: PeerTarget, options: PeerWorkerOptions): Promise<PeerWorker>;
+}
