@@ -19,10 +19,8 @@ export async function openProducer(target) {
   const queue = new Queue(target.queue, {
     connection: connectionOf(target),
     prefix: target.prefix,
-    streams: { events: { maxLen: 0 } },
   });
   await queue.waitUntilReady();
-  await queue.getVersion(); // resolves when `maxLen` is stored
   return {
     enqueue: ({ data, dueAtMs }) => queue.add(jobName, data, due(dueAtMs)),
     enqueueMany: (items) =>
