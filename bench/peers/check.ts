@@ -146,5 +146,6 @@ async function allKeys(server: Redis): Promise<Set<string>> {
 
 async function countNamed(server: Redis, connectionName: string): Promise<number> {
   const list = String(await server.client("LIST"));
-  return list.split("\n").filter((line) => line.split(" ").includes(`name=${connectionName}`)).length;
+  return list.split("\n").filter((line) => line.split(" ").includes(`name=${connectionName}`))
+    .length;
 }

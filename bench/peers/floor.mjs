@@ -28,7 +28,7 @@ export async function openProducer(target) {
   return {
     enqueue,
     enqueueMany: (items) => Promise.all(items.map(enqueue)),
-    close: () => close(store),
+    close: async () => void (await store.client.quit()),
   };
 }
 
@@ -45,7 +45,7 @@ export async function openWorker(target, options) {
   return {
     close: async () => {
       await Promise.all(lanes.map((lane) => lane.close()));
-      await close(store);
+      await store.client.quit();
     },
   };
 }
@@ -58,12 +58,12 @@ async function connect({ url, queue, prefix, connectionName }) {
   const client = new Redis(url, { connectionName, lazyConnect: true });
   await client.connect();
   const tag = `${prefix}:{${queue}}`;
-  return { client, delayed: `${tag}:delayed`, processing: `${tag}:processing`, jobs: `${tag}:jobs` };
-}
-
-/** @param {Store} store */
-async function close({ client }) {
-  await client.quit();
+  return {
+    client,
+    delayed: `${tag}:delayed`,
+    processing: `${tag}:processing`,
+    jobs: `${tag}:jobs`,
+  };
 }
 
 /**
@@ -119,7 +119,12 @@ function write({ client, jobs, delayed }, items) {
     fields.push(id, encode(data));
     scores.push(dueAtMs ?? Date.now(), id);
   }
-  return lastReply(client.pipeline().hset(jobs, ...fields).zadd(delayed, ...scores));
+  return lastReply(
+    client
+      .pipeline()
+      .hset(jobs, ...fields)
+      .zadd(delayed, ...scores),
+  );
 }
 
 /**
@@ -263,8 +268,10 @@ function openLane({ client, delayed, processing, jobs }, options) {
     wake();
   }
 
+  const isDone = () => isClosed && running === 0 && ended.length === 0;
+
   async function run() {
-    while (!isClosed || running > 0 || ended.length > 0) {
+    while (!isDone()) {
       const free = isClosed ? 0 : Math.min(concurrency - running, maxTakenJobs);
       if (free === 0 && ended.length === 0) {
         await new Promise((resolve) => {

@@ -9,7 +9,8 @@ import { pathToFileURL } from "node:url";
  */
 
 /** Another build may be named, so that two revisions can be compared. */
-const entry = process.env["HOLDFAST_BENCH_DIST"] ?? join(import.meta.dirname, "../../dist/index.js");
+const entry =
+  process.env["HOLDFAST_BENCH_DIST"] ?? join(import.meta.dirname, "../../dist/index.js");
 /** @type {typeof import("../../src/index.ts")} */
 const { Queue, Worker } = await import(pathToFileURL(entry).href);
 
