@@ -19,10 +19,8 @@ export async function openProducer(target) {
   const queue = new Queue(target.queue, {
     connection: connectionOf(target),
     prefix: target.prefix,
-    streams: { events: { maxLen: 0 } },
   });
   await queue.waitUntilReady();
-  await queue.getVersion(); // resolves when `maxLen` is stored
   return {
     enqueue: ({ data, dueAtMs }) => queue.add(jobName, data, due(dueAtMs)),
     enqueueMany: (items) =>
@@ -41,7 +39,7 @@ export async function openProducer(target) {
 function due(dueAtMs) {
   const timestamp = Date.now();
   return dueAtMs === undefined || dueAtMs <= timestamp
-    ? undefined
+    ? {}
     : { timestamp, delay: dueAtMs - timestamp };
 }
 
@@ -67,7 +65,7 @@ export async function openWorker(target, options) {
   worker.on("error", onError);
   await worker.waitUntilReady();
   // BullMQ gives the connection that blocks a name of its own.
-  await (await worker.backend.blockingClient)?.client("SETNAME", target.connectionName);
+  await (await worker.backend.blockingClient)?.clientSetName(target.connectionName);
   worker.run().catch(onError);
   return { close: () => worker.close() };
 }

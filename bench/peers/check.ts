@@ -46,41 +46,44 @@ async function faultsOf(peer: Peer, target: PeerTarget, server: Redis): Promise<
 
   const producer = await peer.openProducer(target);
   const namedProducer = await countNamed(server, target.connectionName);
-  const half = items.length / 2;
-  await Promise.all(items.slice(0, half).map((item) => producer.enqueue(item)));
-  await producer.enqueueMany(items.slice(half));
-  const newKeys = [...(await allKeys(server))].filter((key) => !keysBefore.has(key));
-
-  const worker = await peer.openWorker(target, {
-    concurrency,
-    handler: (job) => run.handle(job),
-    onAcknowledged: () => void (run.acknowledged += 1),
-    onError: (error) => void run.errors.push(String(error)),
-  });
-  const named = await countNamed(server, target.connectionName);
-  await until(() => run.acknowledged >= items.length);
-  await sleep(settleMs);
-  await worker.close();
-  await producer.close();
+  let newKeys: string[];
+  let named: number;
+  try {
+    const half = items.length / 2;
+    await Promise.all(items.slice(0, half).map((item) => producer.enqueue(item)));
+    await producer.enqueueMany(items.slice(half));
+    newKeys = [...(await allKeys(server))].filter((key) => !keysBefore.has(key));
+    const worker = await peer.openWorker(target, {
+      concurrency,
+      handler: (job) => run.handle(job),
+      onAcknowledged: () => void (run.acknowledged += 1),
+      onError: (error) => run.fail(error),
+    });
+    named = await countNamed(server, target.connectionName);
+    await until(() => run.acknowledged >= items.length);
+    await sleep(settleMs);
+    await worker.close();
+  } finally {
+    await producer.close();
+  }
   const closed = await until(async () => (await countNamed(server, target.connectionName)) === 0);
 
-  return [
-    ...run.faults(items),
-    ...(newKeys.length === 0 ? ["its jobs are not in this Redis"] : []),
-    ...newKeys
-      .filter((key) => !key.startsWith(target.prefix))
-      .map((key) => `its key ${key} does not begin with ${target.prefix}`),
-    ...(namedProducer > 0 && named > namedProducer
-      ? []
-      : [`no connections of the name ${target.connectionName} for both producer and worker`]),
-    ...(closed ? [] : ["its connections stay open after close"]),
+  const strayKeys = newKeys.filter((key) => !key.startsWith(target.prefix));
+  const found: readonly [isFault: boolean, fault: string][] = [
+    [newKeys.length === 0, "its jobs are not in this Redis"],
+    [strayKeys.length > 0, `its key ${strayKeys[0]} does not begin with ${target.prefix}`],
+    [namedProducer === 0, `no connection of its producer is named ${target.connectionName}`],
+    [named <= namedProducer, `no connection of its worker is named ${target.connectionName}`],
+    [!closed, "its connections stay open after close"],
   ];
+  return [...run.faults(items), ...found.flatMap(([isFault, fault]) => (isFault ? [fault] : []))];
 }
 
 /** What a worker did with the jobs. */
 class Run {
   acknowledged = 0;
-  readonly errors: string[] = [];
+  #errors = 0;
+  #firstError: unknown;
   readonly #started: { readonly job: PeerJob; readonly atMs: number }[] = [];
   #running = 0;
   #mostRunning = 0;
@@ -93,6 +96,11 @@ class Run {
     this.#running -= 1;
   }
 
+  fail(error: unknown): void {
+    this.#errors += 1;
+    this.#firstError ??= error;
+  }
+
   faults(items: readonly PeerItem[]): string[] {
     const timesRun = new Map<unknown, number>();
     for (const { job } of this.#started) {
@@ -103,7 +111,7 @@ class Run {
     const due = items.flatMap(({ dueAtMs }) => dueAtMs ?? []);
     const dueRun = new Set(this.#started.map(({ job }) => job.dueAtMs));
     const found: readonly [count: number, fault: string][] = [
-      [this.errors.length, `errors: ${this.errors.slice(0, 3).join(", ")}`],
+      [this.#errors, `errors, the first: ${String(this.#firstError)}`],
       [timesRun.get(undefined) ?? 0, "jobs came out with other data than they went in with"],
       [items.filter((item) => !timesRun.has(item)).length, "jobs were not run"],
       [items.filter((item) => (timesRun.get(item) ?? 0) > 1).length, "jobs ran more than once"],
