@@ -1,0 +1,76 @@
+/** What figures say together: of one load, of several peers, repeat by repeat. */
+import type { Figure } from "./result.ts";
+import { median } from "./statistics.ts";
+
+export const ours = "holdfast";
+/** The same data moved by bare commands: a limit, and nobody's queue. */
+export const limit = "floor";
+/** Stands beside ours in the tables; the floor where it was not measured. */
+const rivals = ["bullmq", limit] as const;
+
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** One row and metric, of all peers. */
+export interface FigureGroup {
+  readonly row: string;
+  readonly metric: string;
+  readonly unit: string;
+  readonly byPeer: ReadonlyMap<string, Figure>;
+}
+
+export function spreadOf(samples: readonly number[]): Spread {
+  return { median: median(samples), min: Math.min(...samples), max: Math.max(...samples) };
+}
+
+/** In the order in which they were measured, the metrics of a row together. */
+export function groupFigures(figures: readonly Figure[]): FigureGroup[] {
+  const rows = new Map<string, Map<string, Figure[]>>();
+  for (const figure of figures) {
+    const metrics = rows.get(figure.row) ?? new Map<string, Figure[]>();
+    rows.set(figure.row, metrics);
+    metrics.set(figure.metric, [...(metrics.get(figure.metric) ?? []), figure]);
+  }
+  return [...rows].flatMap(([row, metrics]) =>
+    [...metrics].map(([metric, members]) => ({
+      row,
+      metric,
+      unit: members[0]?.unit ?? "",
+      byPeer: new Map(members.map((figure) => [figure.peer, figure])),
+    })),
+  );
+}
+
+/** Ours first, the limit last, the others as they were measured. */
+export function peersOf(figures: readonly Figure[]): string[] {
+  const rank = (peer: string) => (peer === ours ? 0 : peer === limit ? 2 : 1);
+  return [...new Set(figures.map(({ peer }) => peer))].toSorted(
+    (first, second) => rank(first) - rank(second),
+  );
+}
+
+export function rivalOf(peers: readonly string[]): string | undefined {
+  return peers.includes(ours) ? rivals.find((rival) => peers.includes(rival)) : undefined;
+}
+
+/**
+ * How many times the second each sample of the first is, pair by pair: what disturbed the machine
+ * during one repeat disturbed both. Empty where they do not pair up.
+ */
+export function pairedRatios(own: Figure | undefined, other: Figure | undefined): number[] {
+  if (!own || !other || own.samples.length !== other.samples.length) {
+    return [];
+  }
+  return own.samples.map((sample, index) => {
+    const beside = other.samples[index] ?? Number.NaN;
+    return sample === beside ? 1 : sample / beside;
+  });
+}
+
+/** What is counted by the second should be high; everything else is a cost. */
+export function isHigherBetter(metric: string): boolean {
+  return /\ba second\b/.test(metric);
+}
