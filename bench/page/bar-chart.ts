@@ -66,7 +66,7 @@ function drawPanel(
   let y = top + panelTitleHeight;
   const firstBarY = y;
   for (const { label, figures } of groups) {
-    bars.push(svg.text(left, y + 13, label, { fill: svg.faintInk }));
+    bars.push(svg.text(left + 4, y + 13, label, { fill: svg.faintInk }));
     y += labelHeight;
     for (const peer of peers.filter((name) => figures.byPeer.has(name))) {
       const spread = spreadOf(figures.byPeer.get(peer)?.samples ?? []);

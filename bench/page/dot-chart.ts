@@ -40,7 +40,7 @@ export function dotChart(
   const top = svg.headHeight + keyHeight;
   let y = top;
   for (const [row, ofRow] of groupBy(lines, (line) => line.row)) {
-    parts.push(svg.text(left, y + 14, row, { fill: svg.faintInk }));
+    parts.push(svg.text(left + 4, y + 14, row, { fill: svg.faintInk }));
     y += labelHeight;
     for (const line of ofRow) {
       parts.push(drawLine(line, metrics, colourOf(line.peer, peers), { scale, left, y }));

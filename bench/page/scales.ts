@@ -18,12 +18,13 @@ export function linearScale(largest: number, from: number, to: number): Scale {
   return { at: (value) => from + (value / top) * (to - from), ticks };
 }
 
-/** What is below the smallest value above zero stands at the beginning. */
+/** Where there are zeros, they stand a power of ten below everything else. */
 export function logScale(values: readonly number[], from: number, to: number): Scale {
   const positive = values.filter((value) => value > 0);
   const smallest = positive.length > 0 ? Math.min(...positive) : 1;
   const largest = positive.length > 0 ? Math.max(...positive) : 10;
-  const first = Math.floor(Math.log10(smallest) + 1e-9);
+  const hasZero = positive.length < values.length;
+  const first = Math.floor(Math.log10(smallest) + 1e-9) - (hasZero ? 1 : 0);
   const last = Math.max(first + 1, Math.ceil(Math.log10(largest) - 1e-9));
   const at = (value: number) => {
     const share = (Math.log10(Math.max(value, 10 ** first)) - first) / (last - first);

@@ -47,12 +47,14 @@ function figureText(figures: readonly Figure[]): string {
   const rival = rivalOf(peers);
   const groups = groupFigures(figures);
   const heading = ["", "", ...peers, ...(rival ? [`× ${rival}`] : [])];
-  const lines = groups.map((group, index) => [
-    group.row === groups[index - 1]?.row ? "" : group.row,
-    `${group.metric}, ${group.unit}`,
-    ...peers.map((peer) => spreadText(group.byPeer.get(peer))),
-    ...(rival ? [ratioText(group, rival)] : []),
-  ]);
+  const lines = groups.map((group, index) => {
+    const row = group.row === groups[index - 1]?.row ? "" : group.row;
+    const spreads = peers.map((peer) => spreadText(group.byPeer.get(peer)));
+    return [row, `${group.metric}, ${group.unit}`].concat(
+      spreads,
+      rival ? [ratioText(group, rival)] : [],
+    );
+  });
   const table = markdownTable([heading, ...lines], 2);
   const notes = figures.flatMap(({ row, metric, peer, note }) =>
     note ? [`${[row, metric, peer].filter(Boolean).join(", ")}: ${note}.`] : [],
@@ -66,8 +68,8 @@ function spreadText(figure: Figure | undefined): string {
     return "–";
   }
   const spread = spreadOf(figure.samples);
-  const range = spread.min < spread.max ? ` (${rangeText(spread)})` : "";
-  return `**${readable(spread.median)}**${range}`;
+  const range = rangeText(spread);
+  return `**${readable(spread.median)}**${range.includes("–") ? ` (${range})` : ""}`;
 }
 
 function ratioText({ byPeer }: FigureGroup, rival: string): string {

@@ -1,6 +1,6 @@
 /** As much of SVG as the charts need: text out, the same for the same input. */
 
-export const fontSize = 12;
+const fontSize = 12;
 export const ink = "#1f2328";
 export const faintInk = "#57606a";
 export const gridColour = "#e4e8ec";
