@@ -12,7 +12,7 @@ import { textTable } from "./text-table.ts";
 
 const baselineFile = join(import.meta.dirname, "../baseline.json");
 
-export interface BaselineRatio extends Spread {
+interface BaselineRatio extends Spread {
   readonly scenario: string;
   readonly row: string;
   readonly metric: string;

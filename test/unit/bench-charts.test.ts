@@ -34,9 +34,11 @@ function expectNothingCutOff(svg: SvgElement): void {
         element.attributes["text-anchor"] ?? "start"
       ]!;
       const start = x + number(element, "x") - anchor * length;
-      expect(start, element.text).toBeGreaterThanOrEqual(0);
-      expect(start + length, element.text).toBeLessThanOrEqual(width);
-      expect(y + number(element, "y"), element.text).toBeLessThanOrEqual(height - 4);
+      expect(start, `where "${element.text}" is`).toBeGreaterThanOrEqual(0);
+      expect(start + length, `where "${element.text}" is`).toBeLessThanOrEqual(width);
+      expect(y + number(element, "y"), `where "${element.text}" is`).toBeLessThanOrEqual(
+        height - 4,
+      );
     }
     for (const child of element.children) {
       visit(child, x, y);
@@ -80,12 +82,11 @@ describe("bars", () => {
   });
 
   test("carry their peers, rows, values, the unit and a tooltip", () => {
-    expect(labels(svg)).toEqual([
-      ...["A title", "What it shows"],
-      ...["0", "25K", "50K", "75K", "100K", "125K", "jobs/s", "jobs a second"],
-      ...["concurrency 1", "holdfast", "15,000", "bullmq", "7,500"],
-      ...["concurrency 100", "holdfast", "120,000", "bullmq", "15,000"],
-    ]);
+    const heading = ["A title", "What it shows"];
+    const axis = ["0", "25K", "50K", "75K", "100K", "125K", "jobs/s"];
+    const first = ["concurrency 1", "holdfast", "15,000", "bullmq", "7,500"];
+    const second = ["concurrency 100", "holdfast", "120,000", "bullmq", "15,000"];
+    expect(labels(svg)).toEqual(heading.concat(axis, "jobs a second", first, second));
     const tooltips = allElements(svg).filter(({ name }) => name === "title");
     expect(tooltips.map(({ text }) => text).slice(0, 2)).toEqual([
       "A title",
@@ -191,7 +192,7 @@ describe("lines", () => {
   });
 
   test("have names that do not stand on each other", () => {
-    const same = figures.map((one) => ({ ...one, samples: [11, 11, 11] }));
+    const same = figures.map(({ row, metric, peer }) => figure(row, metric, peer, [11]));
     const names = allElements(draw(lineChart, same)).filter(({ text }) =>
       ["holdfast", "floor"].includes(text),
     );

@@ -169,8 +169,13 @@ describe("since the baseline", () => {
   });
 
   const ratio = (metric: string, [min, median, max]: [number, number, number]) => ({
-    ...{ scenario: "process", row: "concurrency 1", metric, against: "floor" },
-    ...{ min, median, max },
+    scenario: "process",
+    row: "concurrency 1",
+    metric,
+    against: "floor",
+    min,
+    median,
+    max,
   });
 
   function since(before: [number, number, number], now: readonly number[], metric = "CPU") {

@@ -20,13 +20,17 @@ import type {
 } from "../../bench/support/result.ts";
 
 const figure = (row: string, metric: string, peer: string, samples: number[]): Figure => ({
-  ...{ row, metric, peer, samples },
+  row,
+  metric,
   unit: "u",
+  peer,
+  samples,
 });
 
 const scenario = (name: string, figures: readonly Figure[]): ScenarioResult => ({
-  ...{ name, figures },
+  name,
   description: "",
+  figures,
   targets: [],
 });
 
@@ -49,9 +53,14 @@ const process = scenario("process", [
 ]);
 
 const missed: JudgedTarget = {
-  ...{ row: "concurrency 1", metric: "jobs a second", atLeast: 3, against: { peer: "bullmq" } },
+  row: "concurrency 1",
+  metric: "jobs a second",
+  atLeast: 3,
+  against: { peer: "bullmq" },
   text: "concurrency 1, jobs a second: at least 3 times bullmq",
-  ...{ samples: [2, 2.2, 3.1], median: 2.2, isMet: false },
+  samples: [2, 2.2, 3.1],
+  median: 2.2,
+  isMet: false,
 };
 
 const everything = "<!-- summary -->\n<!-- machine -->\n<!-- wins -->\n<!-- figures: process -->\n";
@@ -158,11 +167,10 @@ describe("where a peer wins", () => {
     const { text } = renderPage(everything, [
       run([
         scenario("process", [
-          ...[figure("r", "p50", "holdfast", [10, 10, 8]), figure("r", "p50", "bullmq", [9, 9, 9])],
-          ...[
-            figure("r", "p99", "holdfast", [30, 20, 10]),
-            figure("r", "p99", "bullmq", [15, 10, 5]),
-          ],
+          figure("r", "p50", "holdfast", [10, 10, 8]),
+          figure("r", "p50", "bullmq", [9, 9, 9]),
+          figure("r", "p99", "holdfast", [30, 20, 10]),
+          figure("r", "p99", "bullmq", [15, 10, 5]),
         ]),
       ]),
     ]);
