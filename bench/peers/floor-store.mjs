@@ -24,11 +24,6 @@ export async function connect({ url, queue, prefix, connectionName }) {
   };
 }
 
-/** @param {Store} store */
-export async function close({ client }) {
-  await client.quit();
-}
-
 /**
  * One write to the socket, one round trip.
  *

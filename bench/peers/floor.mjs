@@ -3,15 +3,13 @@
  * The physical limit: the data of holdfast moved by bare pipelined commands, with ids, envelopes and leases
  * of the same size. No scripts and no safety: nothing is atomic, no lease ends, no id or token is checked.
  */
-import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Redis } from "ioredis";
+import { connect, decode, encode, lastReply, newId } from "./floor-store.mjs";
 
 /**
- * @typedef {import("./peer.ts").PeerTarget} PeerTarget
  * @typedef {import("./peer.ts").PeerItem} PeerItem
  * @typedef {import("./peer.ts").PeerWorkerOptions} PeerWorkerOptions
- * @typedef {{ client: Redis, delayed: string, processing: string, jobs: string }} Store
+ * @typedef {import("./floor-store.mjs").Store} Store
  * @typedef {{ id: string, dueAtMs: number, lease: string }} Taken
  */
 
@@ -50,37 +48,6 @@ export async function openWorker(target, options) {
   };
 }
 
-/**
- * @param {PeerTarget} target
- * @returns {Promise<Store>}
- */
-async function connect({ url, queue, prefix, connectionName }) {
-  const client = new Redis(url, { connectionName, lazyConnect: true });
-  await client.connect();
-  const tag = `${prefix}:{${queue}}`;
-  return {
-    client,
-    delayed: `${tag}:delayed`,
-    processing: `${tag}:processing`,
-    jobs: `${tag}:jobs`,
-  };
-}
-
-/**
- * One write to the socket, one round trip.
- *
- * @param {import("ioredis").ChainableCommander} pipeline
- * @returns {Promise<any>} the last command's reply
- * @throws the first command's error
- */
-async function lastReply(pipeline) {
-  const replies = (await pipeline.exec()) ?? [];
-  for (const [error] of replies) {
-    if (error) throw error;
-  }
-  return replies.at(-1)?.[1];
-}
-
 /** Resolves when the promise callbacks that are due now have run. */
 function endOfTick() {
   return new Promise((resolve) => {
@@ -88,23 +55,35 @@ function endOfTick() {
   });
 }
 
-// As long as holdfast's own, which are in src/core/model/ids.ts and envelope.ts.
-const idSuffix = Array.from({ length: 11 }, () => randomInt(36).toString(36)).join("");
-let ids = 0;
-
-function newId() {
-  ids = (ids + 1) % 36 ** 4;
-  return Date.now().toString(36).padStart(9, "0") + ids.toString(36).padStart(4, "0") + idSuffix;
-}
-
-/** @param {unknown} data */
-function encode(data) {
-  return `1${Date.now().toString(36)}-abc\n${JSON.stringify(data)}`;
-}
-
-/** @param {string} envelope */
-function decode(envelope) {
-  return JSON.parse(envelope.slice(envelope.indexOf("\n") + 1));
+/** @type {NonNullable<import("./peer.ts").Peer["openClaimer"]>} */
+export async function openClaimer(target) {
+  const store = await connect(target);
+  const { client, delayed, processing, jobs } = store;
+  /** @type {[id: string, lease: string][]} */
+  let claimed = [];
+  return {
+    claim: async (max) => {
+      const now = Date.now();
+      const ids = await client.zrange(delayed, "-inf", now, "BYSCORE", "LIMIT", 0, max);
+      if (ids.length > 0) {
+        const taken = ids.map((id) => /** @type {[string, string]} */ ([id, `${id}:${now}000`]));
+        const scored = taken.flatMap(([, lease]) => [now + defaultLeaseMs, lease]);
+        const pipeline = client.pipeline().zremrangebyrank(delayed, 0, ids.length - 1);
+        await lastReply(pipeline.zadd(processing, ...scored).hmget(jobs, ...ids));
+        claimed.push(...taken);
+      }
+      return ids.length;
+    },
+    acknowledge: async () => {
+      for (let first = 0; first < claimed.length; first += maxBatchJobs) {
+        const batch = claimed.slice(first, first + maxBatchJobs);
+        const pipeline = client.pipeline().hdel(jobs, ...batch.map(([id]) => id));
+        await lastReply(pipeline.zrem(processing, ...batch.map(([, lease]) => lease)));
+      }
+      claimed = [];
+    },
+    close: async () => void (await client.quit()),
+  };
 }
 
 /**

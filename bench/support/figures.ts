@@ -5,8 +5,8 @@ import { median } from "./statistics.ts";
 export const ours = "holdfast";
 /** The same data moved by bare commands: a limit, and nobody's queue. */
 export const limit = "floor";
-/** Stands beside ours in the tables; the floor where it was not measured. */
-const rivals = ["bullmq", limit] as const;
+/** The first that was measured stands beside ours in the tables. */
+export const rivals = ["bullmq", limit] as const;
 
 export interface Spread {
   readonly median: number;
@@ -28,20 +28,28 @@ export function spreadOf(samples: readonly number[]): Spread {
 
 /** In the order in which they were measured, the metrics of a row together. */
 export function groupFigures(figures: readonly Figure[]): FigureGroup[] {
-  const rows = new Map<string, Map<string, Figure[]>>();
-  for (const figure of figures) {
-    const metrics = rows.get(figure.row) ?? new Map<string, Figure[]>();
-    rows.set(figure.row, metrics);
-    metrics.set(figure.metric, [...(metrics.get(figure.metric) ?? []), figure]);
-  }
-  return [...rows].flatMap(([row, metrics]) =>
-    [...metrics].map(([metric, members]) => ({
+  const rows = groupBy(figures, ({ row }) => row);
+  return [...rows].flatMap(([row, ofRow]) =>
+    [...groupBy(ofRow, ({ metric }) => metric)].map(([metric, members]) => ({
       row,
       metric,
       unit: members[0]?.unit ?? "",
       byPeer: new Map(members.map((figure) => [figure.peer, figure])),
     })),
   );
+}
+
+export function groupBy<Item>(
+  items: Iterable<Item>,
+  keyOf: (item: Item) => string,
+): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item)) ?? [];
+    groups.set(keyOf(item), group);
+    group.push(item);
+  }
+  return groups;
 }
 
 /** Ours first, the limit last, the others as they were measured. */

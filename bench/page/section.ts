@@ -1,0 +1,87 @@
+/** What the page says of one scenario, below the words about it. */
+import {
+  type FigureGroup,
+  groupFigures,
+  ours,
+  pairedRatios,
+  peersOf,
+  rivalOf,
+  spreadOf,
+} from "../support/figures.ts";
+import { rangeText, readable, timesText } from "../support/numbers.ts";
+import type { Figure, JudgedTarget } from "../support/result.ts";
+import { dissent } from "../support/table.ts";
+import type { Chart } from "./charts.ts";
+import { folded, markdownTable } from "./markdown.ts";
+import { type Measured, ownFacts, type RunFacts } from "./measured.ts";
+
+const maxOpenLines = 12;
+
+export function sectionText(
+  { scenario, run }: Measured,
+  charts: readonly Chart[],
+  common: RunFacts,
+): string {
+  const { name, error, figures, targets } = scenario;
+  const facts = [...ownFacts(run, common)].map(([fact, value]) => `${fact} ${value}`);
+  const pictures = charts.map(({ file, title }) => `![${title}](benchmarks/${file})`);
+  const parts = [
+    ...(error === undefined ? [] : [`**This scenario failed:** ${error}`]),
+    ...pictures,
+    ...(targets.length > 0 ? [targetText(targets)] : []),
+    ...(figures.length > 0 ? [figureText(figures)] : []),
+    ...(facts.length > 0 ? [`Measured by itself: ${facts.join(", ")}.`] : []),
+    `Measure it: \`${commandOf(name, figures)}\``,
+  ];
+  return parts.join("\n\n");
+}
+
+export function commandOf(scenario: string, figures: readonly Figure[]): string {
+  const libraries = new Set(peersOf(figures).map((peer) => peer.split("@")[0]));
+  const peers = [...libraries].map((peer) => ` --peer ${peer}`);
+  return `npm run bench -- --scenario ${scenario}${peers.join("")}`;
+}
+
+function figureText(figures: readonly Figure[]): string {
+  const peers = peersOf(figures);
+  const rival = rivalOf(peers);
+  const groups = groupFigures(figures);
+  const heading = ["", "", ...peers, ...(rival ? [`× ${rival}`] : [])];
+  const lines = groups.map((group, index) => {
+    const row = group.row === groups[index - 1]?.row ? "" : group.row;
+    const spreads = peers.map((peer) => spreadText(group.byPeer.get(peer)));
+    return [row, `${group.metric}, ${group.unit}`].concat(
+      spreads,
+      rival ? [ratioText(group, rival)] : [],
+    );
+  });
+  const table = markdownTable([heading, ...lines], 2);
+  const notes = figures.flatMap(({ row, metric, peer, note }) =>
+    note ? [`${[row, metric, peer].filter(Boolean).join(", ")}: ${note}.`] : [],
+  );
+  const whole = [table, ...notes].join("\n\n");
+  return lines.length > maxOpenLines ? folded("All figures", whole) : whole;
+}
+
+function spreadText(figure: Figure | undefined): string {
+  if (!figure) {
+    return "–";
+  }
+  const spread = spreadOf(figure.samples);
+  const range = rangeText(spread);
+  return `**${readable(spread.median)}**${range.includes("–") ? ` (${range})` : ""}`;
+}
+
+function ratioText({ byPeer }: FigureGroup, rival: string): string {
+  const ratios = pairedRatios(byPeer.get(ours), byPeer.get(rival));
+  return ratios.length > 0 ? timesText(spreadOf(ratios).median) : "–";
+}
+
+function targetText(targets: readonly JudgedTarget[]): string {
+  const lines = targets.map((target) => [
+    target.text,
+    target.isMet ? "met" : "**missed**",
+    `${readable(target.median)}${target.against ? "×" : ""} (${rangeText(spreadOf(target.samples))}${dissent(target)})`,
+  ]);
+  return markdownTable([["target", "", "measured"], ...lines], 2);
+}
