@@ -55,6 +55,15 @@ export class BudgetScene {
     return worker;
   }
 
+  /** How long the only one that waits is told to sleep, once it is. */
+  async pollIntervalMs(): Promise<number> {
+    const { waiting, claims } = this.keys;
+    await waitFor(async () => (await this.admin.zcard(waiting)) === 1);
+    const [id = "", looksAt] = await this.admin.zrange(waiting, 0, "0", "WITHSCORES");
+    const lookedAt = Number.parseInt((await this.admin.hget(claims, id)) ?? "", 10);
+    return Number(looksAt) - lookedAt;
+  }
+
   /** Makes a worker look, by a command that does not count. */
   async wake(worker: Worker<string>): Promise<void> {
     await this.admin.spublish(wakeChannelPrefix("holdfast", this.name) + worker.id, "");

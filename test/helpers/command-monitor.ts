@@ -10,6 +10,8 @@ export interface ClientCommand {
   readonly connection: string;
   /** The script's name for an EVALSHA, otherwise the command in capitals, `CLUSTER` with its subcommand. */
   readonly name: string;
+  /** By the server's clock. */
+  readonly atMs: number;
   /** What the script called, as sent. */
   readonly inner: readonly string[][];
 }
@@ -36,8 +38,8 @@ export class CommandMonitor {
     this.#admin = admin;
     this.#adminAddress = adminAddress;
     this.#monitor = monitor;
-    monitor.on("monitor", (_time: string, args: string[], source: string) => {
-      this.#note(args, source);
+    monitor.on("monitor", (time: string, args: string[], source: string) => {
+      this.#note(Number(time) * 1_000, args, source);
     });
   }
 
@@ -77,11 +79,11 @@ export class CommandMonitor {
     await isHere;
   }
 
-  #note(args: string[], source: string): void {
+  #note(atMs: number, args: string[], source: string): void {
     if (source === "lua") {
       this.#seen.at(-1)?.inner.push(args); // a script is shown before what it calls
     } else if (source !== this.#adminAddress) {
-      this.#seen.push({ connection: source, name: nameOf(args), inner: [] });
+      this.#seen.push({ connection: source, name: nameOf(args), atMs, inner: [] });
     }
   }
 }

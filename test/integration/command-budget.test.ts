@@ -126,12 +126,12 @@ describe("a worker's own duties", () => {
     const scene = await openScene();
     await scene.queue.pause();
     await scene.enqueue(100);
-    const { promise: held, resolve } = gate();
-    await scene.idleWorker(() => held, { concurrency: 100 });
+    const held = gate();
+    await scene.idleWorker(() => held.promise, { concurrency: 100 });
     await expectDuty("Claims 50 for 100 slots, more are due", scene, "claim", async () => {
       await scene.queue.resume();
       await monitor.until("claim", 1);
-      resolve();
+      held.resolve();
     });
   });
 
@@ -161,24 +161,16 @@ describe("a worker's own duties", () => {
 describe("an idle worker", () => {
   const heading = "Idle";
   const perMinute = (intervalMs: number) => 60_000 / intervalMs;
-  /** The argument by which a script compares with the time, in ms. */
-  const timesOf = (commands: readonly ClientCommand[]) =>
-    commands.map(({ inner }) => Number(inner.find((args) => args[2] === "-inf")![3]));
   /** A timer may be a little early, but not each time by half. */
   const expectInterval = (commands: readonly ClientCommand[], intervalMs: number) => {
-    const times = timesOf(commands);
-    const leastMs = ((times.length - 1) * intervalMs) / 2;
-    expect(times.at(-1)! - times[0]!).toBeGreaterThan(leastMs);
+    const leastMs = ((commands.length - 1) * intervalMs) / 2;
+    expect(commands.at(-1)!.atMs - commands[0]!.atMs).toBeGreaterThan(leastMs);
   };
 
   test("looks once a poll interval, and reaps at most once a visibility timeout", async () => {
     const scene = await openScene();
-    const { keys } = scene;
-    const worker = await testWorker(scene.another(), () => undefined);
-    await waitFor(async () => (await admin.zscore(keys.waiting, worker.id)) !== null);
-    const looksAt = Number(await admin.zscore(keys.waiting, worker.id));
-    const lookedAt = Number.parseInt((await admin.hget(keys.claims, worker.id)) ?? "", 10);
-    const pollIntervalMs = looksAt - lookedAt;
+    await testWorker(scene.another(), () => undefined);
+    const pollIntervalMs = await scene.pollIntervalMs();
     const { visibilityTimeoutMs } = resolveWorkerOptions({});
     const looks = perMinute(pollIntervalMs);
     const reaps = perMinute(visibilityTimeoutMs);
@@ -187,6 +179,17 @@ describe("an idle worker", () => {
     row("Looks for expired leases", "`reap`", `${visibilityTimeoutMs} ms`, `at most ${reaps}`);
     row("Both", "", "", `at most ${looks + reaps}`);
     expect(looks + reaps).toBeLessThanOrEqual(15);
+  });
+
+  test("is no busier than a claim by hand that waits", async () => {
+    const scene = await openScene();
+    const stopping = new AbortController();
+    const claiming = scene.queue.claim({ waitMs: 3_600_000, signal: stopping.signal });
+    const intervalMs = await scene.pollIntervalMs();
+    const cells = ["`claim`", `${intervalMs} ms`, `${perMinute(intervalMs)}`];
+    expectBudget(heading, "Looks of a claim by hand that waits", ...cells);
+    stopping.abort();
+    expect(await claiming).toEqual([]);
   });
 
   test("sends nothing but its looks, which put off those for expired leases", async () => {
