@@ -5,6 +5,7 @@
  */
 import { type Context, context, createContextKey, ROOT_CONTEXT } from "@opentelemetry/api";
 import { contain } from "./containment.ts";
+import { registry } from "./registry.ts";
 
 /** The key by which the SDK and all instrumentations know it: `createContextKey` is `Symbol.for`. */
 const SUPPRESS_TRACING = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
@@ -22,6 +23,9 @@ export function untraced<T>(call: () => T): T {
 
 /** Runs it once, whatever the context manager does; what it throws is thrown on. */
 export function runIn<T>(active: Context, call: () => T): T {
+  if (registry().context === undefined) {
+    return call(); // there is but the root context
+  }
   let run: (() => T) | undefined;
   contain("the context manager", () => {
     context.with(active, () => {
@@ -41,5 +45,7 @@ export function runIn<T>(active: Context, call: () => T): T {
 
 /** The active context, or the root where the manager fails. */
 export function activeContext(): Context {
-  return contain("the context manager", () => context.active()) ?? ROOT_CONTEXT;
+  return registry().context === undefined
+    ? ROOT_CONTEXT
+    : (contain("the context manager", () => context.active()) ?? ROOT_CONTEXT);
 }

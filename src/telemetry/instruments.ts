@@ -22,7 +22,7 @@ import {
   SCOPE_NAME,
   SCOPE_VERSION,
 } from "./names.ts";
-import { noticeOtherCopy } from "./other-copy.ts";
+import { registry, warnOfOtherCopy } from "./registry.ts";
 
 export interface Instruments {
   readonly sent: Counter;
@@ -55,6 +55,9 @@ export class InstrumentSource {
 
   /** Undefined where nobody listens. Cheap: asked with each job. */
   get current(): Instruments | undefined {
+    if (!this.#given && registry().metrics === undefined) {
+      return undefined;
+    }
     const provider = this.#given ?? metrics.getMeterProvider();
     if (provider !== this.#provider) {
       this.#provider = provider;
@@ -63,7 +66,7 @@ export class InstrumentSource {
         return meter && createInstruments(meter);
       });
     }
-    if (!this.#instruments) noticeOtherCopy();
+    if (!this.#instruments) warnOfOtherCopy();
     return this.#instruments;
   }
 }

@@ -15,6 +15,7 @@ import {
 import type { Headers } from "../core/model/envelope.ts";
 import { MAX_TRACE_HEADERS_BYTES } from "../core/model/limits.ts";
 import { contain } from "./containment.ts";
+import { registry } from "./registry.ts";
 
 /** Goes first where there is too much; the traceparent never does. */
 const EXPENDABLE = ["baggage", "tracestate"];
@@ -57,6 +58,9 @@ const getter: TextMapGetter<Carrier> = {
 
 /** What the propagator writes of this context, within bounds; undefined where that is nothing. */
 export function injectContext(context: Context): Headers | undefined {
+  if (registry().propagation === undefined) {
+    return undefined;
+  }
   const carrier = Object.create(null) as Carrier;
   contain("the propagator's inject", () => propagation.inject(context, carrier, setter));
   const names = Object.keys(carrier);
@@ -73,7 +77,11 @@ export function injectContext(context: Context): Headers | undefined {
 
 /** Whether the caller's own headers hold a creation context, which then is not replaced. */
 export function hasOwnContext(headers: Headers | undefined): boolean {
-  return headers !== undefined && holdsContext(lowerCased(headers));
+  return (
+    headers !== undefined &&
+    registry().propagation !== undefined &&
+    holdsContext(lowerCased(headers))
+  );
 }
 
 export function extractContext({ traceHeaders, headers }: StoredContext): CreationContext {

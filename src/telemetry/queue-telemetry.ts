@@ -10,6 +10,7 @@ import { EnqueueTelemetry } from "./enqueue-telemetry.ts";
 import { ATTRIBUTES } from "./names.ts";
 import type { ServerAddress } from "./operations.ts";
 import { hasOwnContext, injectContext } from "./propagation.ts";
+import { type QueueCounts, QueueGauges } from "./queue-gauges.ts";
 
 /** A claim that was answered. */
 export interface AnsweredClaim {
@@ -98,6 +99,13 @@ export class QueueTelemetry {
     const { queueAttributes } = this.#emitter.operations;
     const attributes = { ...queueAttributes, [ATTRIBUTES.leaseOutcome]: "requeued" };
     this.#emitter.measure(({ leaseExpirations }) => leaseExpirations.add(leases, attributes));
+  }
+
+  /** @param read the queue's counts, asked for with each collection of metrics */
+  observe(read: () => Promise<QueueCounts>): QueueGauges {
+    const { options, operations } = this.#emitter;
+    const { meterProvider } = options;
+    return new QueueGauges({ attributes: operations.queueAttributes, meterProvider, read });
   }
 
   #isTraced(options: { readonly trace?: TraceMode } | null): boolean {

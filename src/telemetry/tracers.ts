@@ -2,7 +2,7 @@
 import { ProxyTracerProvider, trace, type Tracer, type TracerProvider } from "@opentelemetry/api";
 import { contain } from "./containment.ts";
 import { SCHEMA_URL, SCOPE_NAME, SCOPE_VERSION } from "./names.ts";
-import { noticeOtherCopy } from "./other-copy.ts";
+import { registry, warnOfOtherCopy } from "./registry.ts";
 
 /** What the API stands in with as long as nobody has registered a provider. */
 const NOBODY = new ProxyTracerProvider().getDelegate();
@@ -19,6 +19,9 @@ export class Tracers {
 
   /** Undefined where nobody listens. Cheap: asked with each job. */
   get current(): Tracer | undefined {
+    if (!this.#given && registry().trace === undefined) {
+      return undefined;
+    }
     const provider = this.#given ?? registeredProvider();
     if (provider !== this.#provider) {
       this.#provider = provider;
@@ -30,7 +33,7 @@ export class Tracers {
               provider.getTracer(SCOPE_NAME, SCOPE_VERSION, { schemaUrl: SCHEMA_URL }),
             );
     }
-    if (provider === NOBODY) noticeOtherCopy();
+    if (provider === NOBODY) warnOfOtherCopy();
     return this.#tracer;
   }
 }
