@@ -13,7 +13,7 @@ import type { Outcome } from "../core/model/outcome.ts";
 import { DeadLetter } from "../core/model/signals.ts";
 import { contain } from "./containment.ts";
 import { activeContext, runIn } from "./contexts.ts";
-import type { Emitter } from "./emitter.ts";
+import { type Emitter, noteLeaseLost } from "./emitter.ts";
 import { errorType } from "./error-type.ts";
 import { ATTRIBUTES, EVENTS } from "./names.ts";
 import type { OperationSpan } from "./operation-span.ts";
@@ -111,9 +111,7 @@ export class DeliveryTelemetry {
     if (this.#isLost) return;
     this.#isLost = true;
     this.#span?.event(EVENTS.leaseLost);
-    const { queueAttributes } = this.#emitter.operations;
-    const attributes = { ...queueAttributes, [ATTRIBUTES.operationName]: "extend" };
-    this.#emitter.measure(({ leasesLost }) => leasesLost.add(1, attributes));
+    noteLeaseLost(this.#emitter, "extend");
   }
 
   /** The attempt is over. A lost lease and a release are no errors. */

@@ -2,7 +2,7 @@
 import { type Attributes, type Context, type Link, SpanKind } from "@opentelemetry/api";
 import { monotonicNow } from "../core/model/clock.ts";
 import type { Outcome } from "../core/model/outcome.ts";
-import type { Emitter } from "./emitter.ts";
+import { type Emitter, noteLeaseLost } from "./emitter.ts";
 import { errorType } from "./error-type.ts";
 import { ATTRIBUTES, type SettleName } from "./names.ts";
 import type { OperationSpan } from "./operation-span.ts";
@@ -45,9 +45,7 @@ export class SettleTelemetry {
     } else {
       this.#span?.fail(LEASE_LOST);
       this.#finish(LEASE_LOST);
-      this.#emitter.measure(({ leasesLost }) =>
-        leasesLost.add(1, this.#operation.counterAttributes),
-      );
+      noteLeaseLost(this.#emitter, this.#operation.name);
     }
   }
 
