@@ -1,5 +1,5 @@
 /** A queue: produce, look up, administer. */
-import { withCreationContext } from "../telemetry/spans.ts";
+import type { EnqueueTelemetry } from "../telemetry/enqueue-telemetry.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { audit } from "./engine/auditor.ts";
 import type { Delivery } from "./engine/manual-delivery.ts";
@@ -212,8 +212,17 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
   }
 
   async #enqueue(data: Input, options: EnqueueOptions): Promise<EnqueueResult> {
-    const job = await this.#newJob(data, options);
-    return enqueueResult(job.id, await this.#core.shardOf(job.id).enqueue(job));
+    const call = this.#core.telemetry.startEnqueue(options);
+    try {
+      const job = await this.#newJob(data, options, call);
+      call?.noteSent(1);
+      const reply = await this.#core.shardOf(job.id).enqueue(job);
+      call?.end({ id: job.id, due: job.due, isDuplicate: !reply.isCreated });
+      return enqueueResult(job.id, reply);
+    } catch (error) {
+      call?.fail(error);
+      throw error;
+    }
   }
 
   async #enqueueMany(items: readonly NewJobItem<Input>[]): Promise<EnqueueResult[]> {
@@ -223,29 +232,44 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     ) {
       throw new InvalidOptionError("items", items, "an array of { data, …options }");
     }
-    const jobs = await Promise.all(
-      items.map(({ data, ...options }) => this.#newJob(data, options)),
-    );
-    const replies = await enqueueInSlices(jobs, (job) => this.#core.shardOf(job.id).enqueue(job));
-    return replies.map((reply, index) => enqueueResult(jobs[index]!.id, reply));
+    const call = this.#core.telemetry.startEnqueueMany(items);
+    try {
+      const jobs = await Promise.all(
+        items.map(({ data, ...options }) => this.#newJob(data, options, call)),
+      );
+      call?.noteSent(jobs.length);
+      const replies = await enqueueInSlices(jobs, (job) => this.#core.shardOf(job.id).enqueue(job));
+      call?.end();
+      return replies.map((reply, index) => enqueueResult(jobs[index]!.id, reply));
+    } catch (error) {
+      call?.fail(error);
+      throw error;
+    }
   }
 
-  async #newJob(data: Input, options: EnqueueOptions): Promise<NewJob> {
-    const { codec, schema, maxPayloadBytes, durability: queueDurability } = this.#core.options;
-    const { id, due, maxAttempts, headers, durability } = resolveEnqueueOptions(
-      options,
-      queueDurability,
-    );
+  /** @param call undefined where nobody listens */
+  async #newJob(
+    data: Input,
+    options: EnqueueOptions,
+    call: EnqueueTelemetry | undefined,
+  ): Promise<NewJob> {
+    const { telemetry, options: queueOptions } = this.#core;
+    const { codec, schema, maxPayloadBytes } = queueOptions;
+    const resolved = resolveEnqueueOptions(options, queueOptions);
+    const { id, due, maxAttempts, headers, durability, trace } = resolved;
     this.#core.ensureOpen();
     if (schema) {
       // Only checked: what is stored is what was given, so that the schema can read it again at claim.
       await validatePayload(schema, data);
     }
+    const payload = encodePayload(codec, data, maxPayloadBytes);
     const envelope = encodeEnvelope({
       enqueuedAtMs: wallClockNow(),
       maxAttempts,
-      headers: withCreationContext(headers),
-      payload: encodePayload(codec, data, maxPayloadBytes),
+      headers,
+      trace,
+      traceHeaders: telemetry.contextToStore({ id, headers, trace }, call),
+      payload,
     });
     return { id, envelope, due, durability };
   }

@@ -1,5 +1,6 @@
 /** A worker: wires the parts of the engine, starts and stops them. */
 import { captureRejectionSymbol, EventEmitter } from "node:events";
+import { detached } from "../telemetry/contexts.ts";
 import { type DeliveryEnd, Executor } from "./engine/executor.ts";
 import type { QueueCore } from "./engine/queue-core.ts";
 import { ShardWorker } from "./engine/shard-worker.ts";
@@ -64,11 +65,12 @@ export class Worker<T = unknown>
     checkFunction("handler", handler);
     const onError = (error: unknown) => this.#reportError(error);
     this.#options = { ...resolved, backoff: guardBackoff(resolved.backoff, onError) };
-    const { shards, options: queueOptions, subscriber } = this.#core;
+    const { shards, options: rules, subscriber, telemetry } = this.#core;
     const slots = new Slots(() => this.#countFree());
     this.#executor = new Executor({
-      queueName: queueOptions.name,
-      rules: queueOptions,
+      telemetry,
+      workerId: this.id,
+      rules,
       worker: this.#options,
       handler: handler,
       onSlotFree: () => slots.offer(),
@@ -78,6 +80,7 @@ export class Worker<T = unknown>
       ({ store }, index) =>
         new ShardWorker({
           store,
+          telemetry,
           workerId: this.id,
           worker: this.#options,
           executor: this.#executor,
@@ -102,7 +105,7 @@ export class Worker<T = unknown>
     if (this.#state === "closing" || this.#state === "closed") {
       return Promise.reject(new ClosedError("this worker is closed: create a new Worker"));
     }
-    this.#starting ??= this.#start().catch((error: unknown) => {
+    this.#starting ??= detached(() => this.#start()).catch((error: unknown) => {
       this.#starting = undefined;
       throw error;
     });

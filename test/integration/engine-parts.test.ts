@@ -17,10 +17,7 @@ import { ShardWorker } from "../../src/core/engine/shard-worker.ts";
 import { Slots } from "../../src/core/engine/slots.ts";
 import { Waker } from "../../src/core/engine/waker.ts";
 import { fixed } from "../../src/core/model/backoff.ts";
-import {
-  type ResolvedQueueOptions,
-  resolveQueueOptions,
-} from "../../src/core/model/queue-options.ts";
+import { resolveQueueOptions } from "../../src/core/model/queue-options.ts";
 import { resolveWorkerOptions } from "../../src/core/model/worker-options.ts";
 import { Connection } from "../../src/core/store/connection.ts";
 import { DurableConnection } from "../../src/core/store/durable-connection.ts";
@@ -38,9 +35,10 @@ const failure = (error: unknown) => {
 const worker = resolveWorkerOptions({ visibilityTimeoutMs: 200, pollIntervalMs: 50 });
 const nothing = () => undefined;
 
-function newExecutor(options: ResolvedQueueOptions): Executor {
+function newExecutor({ options, telemetry }: QueueCore): Executor {
   return new Executor({
-    queueName: options.name,
+    telemetry,
+    workerId: uniqueName("w"),
     rules: options,
     worker,
     handler: nothing,
@@ -66,7 +64,7 @@ const parts: Record<string, MakePart> = {
   ConsumerPool: (core) => new ConsumerPool(core),
   DurableProducer: ({ store, options }) =>
     new DurableProducer(store, new DurableConnection(new Connection(options)), 1_000),
-  Executor: ({ options }) => newExecutor(options),
+  Executor: (core) => newExecutor(core),
   LeaseKeeper: ({ store }) =>
     new LeaseKeeper({ store, visibilityTimeoutMs: 200, onError: failure }),
   Producer: ({ store }) => new Producer(store, 1_000),
@@ -84,14 +82,15 @@ const parts: Record<string, MakePart> = {
       consumerId: uniqueName("w"),
       onWake: nothing,
     }),
-  ShardWorker: ({ store, options, subscriber }) =>
+  ShardWorker: (core) =>
     new ShardWorker({
-      store,
+      store: core.store,
+      telemetry: core.telemetry,
       workerId: uniqueName("w"),
       worker,
-      executor: newExecutor(options),
+      executor: newExecutor(core),
       slots: new Slots(() => 1),
-      subscriber,
+      subscriber: core.subscriber,
       onLook: nothing,
       onExpired: nothing,
       onClockJump: failure,

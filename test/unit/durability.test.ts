@@ -1,7 +1,14 @@
 /** Durability levels: what may be asked for, and what the error says. */
 import { describe, expect, test } from "vitest";
-import { type Durability, resolveDurability } from "../../src/core/model/durability.ts";
-import { resolveEnqueueOptions } from "../../src/core/model/enqueue-options.ts";
+import {
+  type Durability,
+  resolveDurability,
+  type ResolvedDurability,
+} from "../../src/core/model/durability.ts";
+import {
+  type EnqueueOptions,
+  resolveEnqueueOptions,
+} from "../../src/core/model/enqueue-options.ts";
 import {
   DEFAULT_DURABILITY_TIMEOUT_MS,
   MAX_DURABILITY_TIMEOUT_MS,
@@ -10,6 +17,8 @@ import { resolveQueueOptions } from "../../src/core/model/queue-options.ts";
 import { DurabilityError, InvalidOptionError } from "../../src/index.ts";
 
 const resolve = (value: unknown) => resolveDurability(value as Durability);
+const queue = (durability: ResolvedDurability | undefined) =>
+  ({ durability, trace: "link" }) as const;
 
 test("replicas in memory, by WAIT", () => {
   expect(resolve({ replicas: 2 })).toMatchObject({
@@ -93,17 +102,21 @@ test.each([
   if (value !== undefined) {
     const durability = value as Durability;
     expect(refused(() => resolveQueueOptions("q", { durability })).option).toBe(option);
-    expect(refused(() => resolveEnqueueOptions({ durability }, undefined)).option).toBe(option);
+    expect(refused(() => resolveEnqueueOptions({ durability }, queue(undefined))).option).toBe(
+      option,
+    );
   }
 });
 
 test("an enqueue takes the queue's level, its own, or none", () => {
   const ofQueue = resolve({ replicas: 1 });
   const own = { replicas: 2 };
-  expect(resolveEnqueueOptions({}, ofQueue).durability).toBe(ofQueue);
-  expect(resolveEnqueueOptions({}, undefined).durability).toBeUndefined();
-  expect(resolveEnqueueOptions({ durability: own }, ofQueue).durability).toEqual(resolve(own));
-  expect(resolveEnqueueOptions({ durability: false }, ofQueue).durability).toBeUndefined();
+  const levelOf = (options: EnqueueOptions, level: ResolvedDurability | undefined) =>
+    resolveEnqueueOptions(options, queue(level)).durability;
+  expect(levelOf({}, ofQueue)).toBe(ofQueue);
+  expect(levelOf({}, undefined)).toBeUndefined();
+  expect(levelOf({ durability: own }, ofQueue)).toEqual(resolve(own));
+  expect(levelOf({ durability: false }, ofQueue)).toBeUndefined();
 });
 
 describe("DurabilityError", () => {

@@ -29,7 +29,7 @@ const bytesOf = (stored: string | Buffer) => Buffer.from(stored);
 
 /** As a worker opens it: from a text for a text codec, from bytes for a binary one. */
 function openBoth(stored: Buffer): OpenedDelivery[] {
-  const claimed = { id: "id", dueAtMs: 0, failedAttempts: 0 };
+  const claimed = { id: "id", dueAtMs: 0, claimedAtMs: 0, failedAttempts: 0 };
   const rules = [
     { envelope: stored.toString(), codec: jsonCodec },
     { envelope: stored, codec: binaryJson },
@@ -162,7 +162,13 @@ test("a codec that throws anything ends in a burial", () => {
         throw thrown as Error;
       },
     };
-    const claimed = { id: "id", dueAtMs: 0, failedAttempts: 0, envelope: "1abc-0\n{}" };
+    const claimed = {
+      id: "id",
+      dueAtMs: 0,
+      claimedAtMs: 0,
+      failedAttempts: 0,
+      envelope: "1abc-0\n{}",
+    };
     expectSane(openDelivery(claimed, { codec, schema: undefined }, 10) as OpenedDelivery);
   }
 });

@@ -30,6 +30,7 @@ test("the public surface", () => {
     "exponential",
     "fixed",
     "formatVerifyReport",
+    "observeQueue",
   ]);
 });
 

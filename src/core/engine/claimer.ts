@@ -11,6 +11,7 @@
  * come back with the next reply. The repeat asks for no other jobs, so it waits for no slot, and a shard
  * that does not answer keeps none from the others.
  */
+import { untraced } from "../../telemetry/contexts.ts";
 import { monotonicNow, startTimer } from "../model/clock.ts";
 import { CLAIM_BATCH_JOBS, CLAIM_SIZE_WORTH_SPLITTING } from "../model/limits.ts";
 import type { ResolvedWorkerOptions } from "../model/worker-options.ts";
@@ -134,7 +135,7 @@ export class Claimer implements Part {
         pollIntervalMs: free > 0 ? pollIntervalMs : 0,
         comesBack,
       };
-      reply = await store.claim(options);
+      reply = await untraced(() => store.claim(options));
       held = await renewLateJobs(store, reply, this.#firstSentAt, visibilityTimeoutMs);
     } catch (error) {
       slots.giveBack(maxJobs);

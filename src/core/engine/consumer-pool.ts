@@ -2,7 +2,7 @@
 import { OverloadedError } from "../model/errors.ts";
 import { MAX_CONCURRENT_CLAIMS } from "../model/limits.ts";
 import type { ResolvedClaimOptions } from "../model/worker-options.ts";
-import { Consumer } from "./consumer.ts";
+import { type ClaimTask, Consumer } from "./consumer.ts";
 import type { Delivery } from "./manual-delivery.ts";
 import type { Part } from "./part.ts";
 import type { QueueCore } from "./queue-core.ts";
@@ -24,6 +24,25 @@ export class ConsumerPool implements Part {
 
   /** @throws OverloadedError if too many claims wait already */
   async claim<T>(options: ResolvedClaimOptions): Promise<Delivery<T>[]> {
+    const claiming = this.#core.telemetry.startClaim();
+    try {
+      const deliveries = await this.#claim<T>({ ...options, telemetry: claiming });
+      claiming?.end(deliveries.length);
+      return deliveries;
+    } catch (error) {
+      claiming?.fail(error);
+      throw error;
+    }
+  }
+
+  /** Ends all waits, and takes the consumers' names out of Redis. */
+  async stop(): Promise<void> {
+    const consumers = [...this.#busy, ...this.#idle.splice(0)];
+    await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
+    await Promise.all(this.#settlers?.map((settler) => settler.stop()) ?? []);
+  }
+
+  async #claim<T>(task: ClaimTask): Promise<Delivery<T>[]> {
     if (this.#busy.size >= MAX_CONCURRENT_CLAIMS) {
       throw new OverloadedError(
         `${MAX_CONCURRENT_CLAIMS} claims wait on this queue object already: claim more jobs at a time (max)`,
@@ -34,17 +53,10 @@ export class ConsumerPool implements Part {
     const consumer = this.#idle.pop() ?? new Consumer(this.#core, this.#settlers);
     this.#busy.add(consumer);
     try {
-      return await consumer.claim<T>(options);
+      return await consumer.claim<T>(task);
     } finally {
       this.#busy.delete(consumer);
       this.#idle.push(consumer);
     }
-  }
-
-  /** Ends all waits, and takes the consumers' names out of Redis. */
-  async stop(): Promise<void> {
-    const consumers = [...this.#busy, ...this.#idle.splice(0)];
-    await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
-    await Promise.all(this.#settlers?.map((settler) => settler.stop()) ?? []);
   }
 }

@@ -2,6 +2,7 @@
  * Claims jobs by hand. The same script as a worker's claim, the same watch on the head while it waits,
  * the same reaping of expired leases: a queue that is only ever claimed by hand loses nothing either.
  */
+import type { ClaimTelemetry } from "../../telemetry/claim-telemetry.ts";
 import { monotonicNow, startTimer } from "../model/clock.ts";
 import { HoldfastError } from "../model/errors.ts";
 import { newWorkerId } from "../model/ids.ts";
@@ -20,9 +21,14 @@ import { byAnswer, ShardClaims, type TakenJobs } from "./shard-claims.ts";
 /** Longest time between two looks of a waiting claim, as for a worker at its defaults. */
 const POLL_INTERVAL_MS = 5_000;
 
+/** A claim as its caller wants it, and who is told of it. */
+export interface ClaimTask extends ResolvedClaimOptions {
+  readonly telemetry: ClaimTelemetry | undefined;
+}
+
 interface LookTask {
   readonly caller: object;
-  readonly options: ResolvedClaimOptions;
+  readonly options: ClaimTask;
   /** 0: the caller does not wait. */
   readonly pollIntervalMs: number;
   /** After this, shards that do not answer are waited for no more. */
@@ -73,13 +79,13 @@ export class Consumer implements Part {
     await Promise.all(this.#shards.map((shard) => shard.stop()));
   }
 
-  claim<T>(options: ResolvedClaimOptions): Promise<Delivery<T>[]> {
+  claim<T>(options: ClaimTask): Promise<Delivery<T>[]> {
     const claiming = this.#claim<T>(options);
     this.#claiming = claiming;
     return claiming;
   }
 
-  async #claim<T>(options: ResolvedClaimOptions): Promise<Delivery<T>[]> {
+  async #claim<T>(options: ClaimTask): Promise<Delivery<T>[]> {
     const caller = {};
     const deadline = monotonicNow() + options.waitMs;
     // The first look registers nobody as waiting: most claims find something, or do not wait.
@@ -191,7 +197,7 @@ export class Consumer implements Part {
     }
   }
 
-  #isOver(options: ResolvedClaimOptions): boolean {
+  #isOver(options: ClaimTask): boolean {
     return this.#isStopped || options.signal?.aborted === true;
   }
 
@@ -200,7 +206,7 @@ export class Consumer implements Part {
     failure: unknown,
     failures: number,
     giveUpAt: number,
-    options: ResolvedClaimOptions,
+    options: ClaimTask,
   ): Promise<void> {
     const pauseMs = retryPauseMs(failures);
     const isWorthRepeating = failure instanceof HoldfastError && failure.retryable;
@@ -215,7 +221,7 @@ export class Consumer implements Part {
     shard: ShardClaims,
     { jobs, token }: TakenJobs,
     heldSince: number,
-    options: ResolvedClaimOptions,
+    options: ClaimTask,
   ): Promise<Delivery<T>[]> {
     const opened = await Promise.all(
       jobs.map((job) => {
@@ -230,13 +236,16 @@ export class Consumer implements Part {
     { store, settler }: ShardClaims,
     claimed: ClaimedJob,
     lease: Lease,
-    { visibilityTimeoutMs, maxAttempts }: ResolvedClaimOptions,
+    { visibilityTimeoutMs, maxAttempts, telemetry: claiming }: ClaimTask,
   ): Promise<Delivery<T> | undefined> {
-    const opened = await openDelivery(claimed, this.#core.options, maxAttempts);
+    const { options: rules, telemetry } = this.#core;
+    lease.telemetry = telemetry.startDelivery(claimed, true);
+    const opened = await openDelivery(claimed, rules, maxAttempts);
     if ("kind" in opened) {
       await settler.settle(lease, opened);
       return undefined;
     }
+    claiming?.addLink(lease.telemetry?.handOver(opened.envelope));
     const extend = async () => {
       const extendedAt = monotonicNow();
       const [isHeld] = await store.extend([lease], visibilityTimeoutMs);

@@ -2,6 +2,7 @@
  * Sends new jobs that wait for copies. One group is on the wire at a time, for WAIT blocks its connection;
  * what is enqueued meanwhile shares the next WAIT with all others of its level.
  */
+import { untraced } from "../../telemetry/contexts.ts";
 import { monotonicNow } from "../model/clock.ts";
 import type { ResolvedDurability } from "../model/durability.ts";
 import { HoldfastError } from "../model/errors.ts";
@@ -32,7 +33,7 @@ export class DurableProducer implements Part {
     this.#connection = connection;
     this.#timeoutMs = timeoutMs;
     this.#batcher = new Batcher({
-      send: (jobs) => this.#send(jobs),
+      send: (jobs) => untraced(() => this.#send(jobs)),
       maxItems: DURABLE_GROUP_JOBS,
       maxBytes: DURABLE_GROUP_BYTES,
       maxBatchesInFlight: 1,

@@ -3,7 +3,7 @@
  * delivery is whichever comes first: its handler, the handler's time limit, or the worker's close.
  */
 import pLimit, { type LimitFunction } from "p-limit";
-import { traceProcess } from "../../telemetry/spans.ts";
+import type { QueueTelemetry } from "../../telemetry/queue-telemetry.ts";
 import { monotonicNow, startTimer } from "../model/clock.ts";
 import { HandlerTimeoutError, WorkerClosingError } from "../model/errors.ts";
 import type { Handler, HandlerContext, Job } from "../model/job.ts";
@@ -28,7 +28,8 @@ export interface DeliveryEnd {
 }
 
 export interface ExecutorOptions {
-  readonly queueName: string;
+  readonly telemetry: QueueTelemetry;
+  readonly workerId: string;
   readonly rules: PayloadRules;
   readonly worker: ResolvedWorkerOptions;
   readonly handler: Handler<never>;
@@ -102,6 +103,7 @@ export class Executor implements Part {
   /** @param sentAt when the claim was sent, on the monotonic clock */
   accept(claimed: ClaimedJob, token: number, sentAt: number, source: DeliverySource): void {
     const lease = new Lease(claimed.id, token, sentAt, this.#options.worker.visibilityTimeoutMs);
+    lease.telemetry = this.#options.telemetry.startDelivery(claimed);
     const delivery = new Delivery(claimed, lease, source);
     this.#deliveries.add(delivery);
     source.keeper.add(lease);
@@ -173,7 +175,7 @@ export class Executor implements Part {
       return;
     }
     const { claimed, lease, source } = delivery;
-    const { worker } = this.#options;
+    const { worker, workerId } = this.#options;
     const extend = () => source.keeper.extendOne(lease);
     delivery.job = new DeliveredJob({
       ...opened,
@@ -182,6 +184,8 @@ export class Executor implements Part {
       maxAttempts: worker.maxAttempts,
       extend,
     });
+    const { maxAttempts } = delivery.job;
+    lease.telemetry?.start({ envelope: opened.envelope, workerId, maxAttempts });
     return this.#decide(delivery, delivery.job);
   }
 
@@ -210,14 +214,17 @@ export class Executor implements Part {
               delivery.lease.abort(error);
               fail(error);
             });
-      this.#invoke(job, new SignalContext(delivery.lease)).then(() => decide(ACK), fail);
+      this.#invoke(job, delivery.lease).then(() => decide(ACK), fail);
     });
   }
 
   /** An async function, so that a handler that throws at once fails like any other. */
-  async #invoke(job: Job<unknown>, context: HandlerContext): Promise<void> {
-    const { queueName, handler } = this.#options;
-    await traceProcess(queueName, job, () => (handler as Handler<unknown>)(job, context));
+  async #invoke(job: Job<unknown>, lease: Lease): Promise<void> {
+    const handler = this.#options.handler as Handler<unknown>;
+    const context = new SignalContext(lease);
+    await (lease.telemetry
+      ? lease.telemetry.run(() => handler(job, context))
+      : handler(job, context));
   }
 
   /** Frees the slot at once, and sends the outcome unless the lease is lost. */
@@ -227,6 +234,7 @@ export class Executor implements Part {
     const durationMs = delivery.isStarted ? monotonicNow() - delivery.startedAt : 0;
     source.keeper.remove(lease);
     this.#deliveries.delete(delivery);
+    lease.telemetry?.finish(outcome, error);
     const report = (settlement: Settlement) => {
       const { claimed, job } = delivery;
       const { token: fencingToken } = lease;

@@ -1,4 +1,5 @@
 /** Jobs of a claim that was answered only after repeats: their leases have been running all along. */
+import { untraced } from "../../telemetry/contexts.ts";
 import { monotonicNow } from "../model/clock.ts";
 import type { JobStore } from "../store/job-store.ts";
 import type { ClaimedJob, ClaimReply } from "../store/messages.ts";
@@ -20,6 +21,6 @@ export async function renewLateJobs(
     return { jobs: reply.jobs, heldSince: firstSentAt };
   }
   const leases = reply.jobs.map(({ id }) => ({ id, token: reply.token }));
-  const areHeld = await store.extend(leases, visibilityTimeoutMs);
+  const areHeld = await untraced(() => store.extend(leases, visibilityTimeoutMs));
   return { jobs: reply.jobs.filter((_, index) => areHeld[index]), heldSince: now };
 }

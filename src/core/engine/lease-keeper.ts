@@ -2,6 +2,7 @@
  * Keeps the leases of running jobs: extends them together at a third of the visibility timeout, and
  * declares lost those that Redis refuses to extend or whose own deadline has passed.
  */
+import { untraced } from "../../telemetry/contexts.ts";
 import { monotonicNow, startTimer, type Timer } from "../model/clock.ts";
 import { RETRY_PAUSE_MAX_MS, SETTLE_BATCH_JOBS } from "../model/limits.ts";
 import type { JobStore } from "../store/job-store.ts";
@@ -58,7 +59,7 @@ export class LeaseKeeper implements Part {
     const sentAt = monotonicNow();
     for (const lease of leases) lease.isBeingExtended = true;
     try {
-      const extended = await store.extend(leases, visibilityTimeoutMs);
+      const extended = await untraced(() => store.extend(leases, visibilityTimeoutMs));
       for (const [index, lease] of leases.entries()) {
         if (extended[index]) {
           lease.renew(sentAt, visibilityTimeoutMs);

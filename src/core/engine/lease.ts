@@ -1,4 +1,5 @@
 /** This process's view of one claim: its token, until when it surely holds, and its handler's signal. */
+import type { DeliveryTelemetry } from "../../telemetry/delivery-telemetry.ts";
 import { LeaseLostError } from "../model/errors.ts";
 
 export class Lease {
@@ -16,6 +17,8 @@ export class Lease {
   lost: LeaseLostError | undefined;
   /** Whether Redis has confirmed its outcome. */
   isSettled = false;
+  /** Told what happens to it, where anybody listens. */
+  telemetry: DeliveryTelemetry | undefined;
   #controller: AbortController | undefined;
   #abortReason: Error | undefined;
 
@@ -29,11 +32,13 @@ export class Lease {
   renew(sentAt: number, visibilityTimeoutMs: number): void {
     this.renewedAt = sentAt;
     this.deadline = sentAt + visibilityTimeoutMs;
+    this.telemetry?.leaseExtended();
   }
 
   /** Nothing may be settled for a lost lease; its handler is told to stop. */
   lose(error: LeaseLostError): void {
     this.lost ??= error;
+    this.telemetry?.leaseLost();
     this.abort(error);
   }
 

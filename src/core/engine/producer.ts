@@ -1,4 +1,5 @@
 /** Sends new jobs in batches, and repeats a batch without an answer until its time is up. */
+import { untraced } from "../../telemetry/contexts.ts";
 import { HoldfastError } from "../model/errors.ts";
 import { BATCHES_IN_FLIGHT, ENQUEUE_BATCH_BYTES, ENQUEUE_BATCH_JOBS } from "../model/limits.ts";
 import type { JobStore } from "../store/job-store.ts";
@@ -19,7 +20,8 @@ export class Producer implements Part {
   constructor(store: JobStore, timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
     this.#batcher = new Batcher({
-      send: (jobs) => sendUntilAnswered(jobs, (open, tryMs) => store.enqueue(open, tryMs)),
+      send: (jobs) =>
+        untraced(() => sendUntilAnswered(jobs, (open, tryMs) => store.enqueue(open, tryMs))),
       maxItems: ENQUEUE_BATCH_JOBS,
       maxBytes: ENQUEUE_BATCH_BYTES,
       maxBatchesInFlight: BATCHES_IN_FLIGHT,

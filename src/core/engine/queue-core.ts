@@ -1,4 +1,5 @@
 /** What a queue's parts share, and what its workers and manual claims build on. */
+import { QueueTelemetry } from "../../telemetry/queue-telemetry.ts";
 import { monotonicNow, settlesWithin } from "../model/clock.ts";
 import { ClosedError } from "../model/errors.ts";
 import { CLOSE_FLUSH_MS } from "../model/limits.ts";
@@ -17,6 +18,7 @@ export class QueueCore {
   /** All of the queue's jobs: each is in the shard that its id tells. */
   readonly shards: readonly Shard[];
   readonly consumers: ConsumerPool;
+  readonly telemetry: QueueTelemetry;
   readonly #connection: Connection;
   readonly #durableConnections: readonly DurableConnection[];
   readonly #enqueues = new Set<Promise<unknown>>();
@@ -25,6 +27,7 @@ export class QueueCore {
   constructor(options: ResolvedQueueOptions) {
     this.options = options;
     this.#connection = new Connection(options);
+    this.telemetry = new QueueTelemetry(options, this.#connection.address);
     const layout = new ShardLayout(this.#connection, options);
     // One a shard: shards that waited for each other's copies would run out of time.
     this.#durableConnections = layout.tags.map(() => new DurableConnection(this.#connection));

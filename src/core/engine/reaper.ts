@@ -2,6 +2,7 @@
  * Gives expired leases back. Looks when the earliest known lease ends, and in any case within one
  * visibility timeout of the last look: a lease taken since cannot have ended sooner.
  */
+import { untraced } from "../../telemetry/contexts.ts";
 import { monotonicNow, startTimer, type Timer } from "../model/clock.ts";
 import type { Backoff } from "../model/backoff.ts";
 import { LeaseLostError } from "../model/errors.ts";
@@ -91,7 +92,7 @@ export class Reaper implements Part {
   async #reap(): Promise<number> {
     const { store, visibilityTimeoutMs, backoff, onExpired, onError } = this.#options;
     try {
-      const { ids, leaseEndsInMs } = await store.reap(reapDelaysMs(backoff));
+      const { ids, leaseEndsInMs } = await untraced(() => store.reap(reapDelaysMs(backoff)));
       this.#failures = 0;
       if (ids.length > 0) {
         onExpired(ids);

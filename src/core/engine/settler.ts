@@ -3,6 +3,8 @@
  * After that the job belongs to the reaper.
  */
 import { setMaxListeners } from "node:events";
+import { untraced } from "../../telemetry/contexts.ts";
+import type { DeliveryTelemetry } from "../../telemetry/delivery-telemetry.ts";
 import { monotonicNow, pause } from "../model/clock.ts";
 import { HoldfastError } from "../model/errors.ts";
 import { BATCHES_IN_FLIGHT, SETTLE_BATCH_JOBS } from "../model/limits.ts";
@@ -90,7 +92,17 @@ export class Settler implements Part {
    * @returns what Redis answered: "done", or why it refused
    * @throws HoldfastError if it gives no answer while the lease holds
    */
-  async resolve(lease: Lease, outcome: Outcome): Promise<SettleResult> {
+  resolve(lease: Lease, outcome: Outcome): Promise<SettleResult> {
+    return lease.telemetry
+      ? traceSettle(lease.telemetry, outcome, () => this.#resolve(lease, outcome))
+      : this.#resolve(lease, outcome);
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #resolve(lease: Lease, outcome: Outcome): Promise<SettleResult> {
     for (let failures = 0; ;) {
       try {
         const { result, isAmbiguous } = await this.#send(lease, outcome);
@@ -112,10 +124,6 @@ export class Settler implements Part {
     }
   }
 
-  get #isStopping(): boolean {
-    return this.#stopping.signal.aborted;
-  }
-
   #send({ id, token }: Lease, outcome: Outcome): Promise<Answer> {
     switch (outcome.kind) {
       case "ack":
@@ -133,12 +141,28 @@ export class Settler implements Part {
     return new Batcher({
       send: async (items) => {
         const epoch = this.#store.connectionEpoch;
-        const results = await send(items);
+        const results = await untraced(() => send(items));
         const isAmbiguous = this.#store.connectionEpoch !== epoch;
         return results.map((result) => ({ result, isAmbiguous }));
       },
       maxItems: SETTLE_BATCH_JOBS,
       maxBatchesInFlight: BATCHES_IN_FLIGHT,
     });
+  }
+}
+
+async function traceSettle(
+  telemetry: DeliveryTelemetry,
+  outcome: Outcome,
+  settle: () => Promise<SettleResult>,
+): Promise<SettleResult> {
+  const settling = telemetry.startSettle(outcome);
+  try {
+    const result = await settle();
+    settling.end(result === "done");
+    return result;
+  } catch (error) {
+    settling.fail(error);
+    throw error;
   }
 }

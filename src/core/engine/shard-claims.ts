@@ -2,6 +2,8 @@
  * One manual consumer's claims on one shard: numbered, and a claim without an answer is repeated under
  * its number, so that what it took comes back with the next answer.
  */
+import { untraced } from "../../telemetry/contexts.ts";
+import type { QueueTelemetry } from "../../telemetry/queue-telemetry.ts";
 import { exponential } from "../model/backoff.ts";
 import { monotonicNow } from "../model/clock.ts";
 import { CALL_TIMEOUT_MS } from "../model/limits.ts";
@@ -30,6 +32,7 @@ export class ShardClaims implements Part {
   readonly store: JobStore;
   readonly settler: Settler;
   readonly waker: Waker;
+  readonly #telemetry: QueueTelemetry;
   readonly #consumerId: string;
   #request = 1;
   #unanswered: SentClaim | undefined;
@@ -38,11 +41,12 @@ export class ShardClaims implements Part {
   constructor(
     store: JobStore,
     settler: Settler,
-    { subscriber }: QueueCore,
+    { subscriber, telemetry }: QueueCore,
     { consumerId, onWake }: { consumerId: string; onWake: () => void },
   ) {
     this.store = store;
     this.settler = settler;
+    this.#telemetry = telemetry;
     this.#consumerId = consumerId;
     this.waker = new Waker({
       subscriber,
@@ -63,7 +67,7 @@ export class ShardClaims implements Part {
     if (this.#unanswered) {
       await this.#takeBack(this.#unanswered);
     }
-    await this.store.leave(this.#consumerId);
+    await untraced(() => this.store.leave(this.#consumerId));
   }
 
   /** Whether a claim has no answer yet. */
@@ -94,7 +98,8 @@ export class ShardClaims implements Part {
       caller,
     };
     const { request, firstSentAt } = this.#unanswered;
-    const reply = await this.store.claim(request);
+    const reply = await untraced(() => this.store.claim(request));
+    this.#telemetry.noteClaim(reply);
     const { visibilityTimeoutMs } = request;
     const held = await renewLateJobs(this.store, reply, firstSentAt, visibilityTimeoutMs);
     this.#noteAnswer(request);
@@ -113,10 +118,13 @@ export class ShardClaims implements Part {
 
   /** Gives expired leases back; how many. A failure only leaves them to the next look. */
   async reap(): Promise<number> {
-    return this.store.reap(reapDelaysMs(exponential())).then(
+    const reaping = untraced(() => this.store.reap(reapDelaysMs(exponential())));
+    const reaped = await reaping.then(
       ({ ids }) => ids.length,
       () => 0,
     );
+    this.#telemetry.noteExpired(reaped);
+    return reaped;
   }
 
   /** A consumer that nobody waits on must not be taken for one that looks. */
@@ -124,12 +132,12 @@ export class ShardClaims implements Part {
     if (this.#isRegistered) {
       this.#isRegistered = false;
       // Not waited for: the jobs in hand matter more, and a name left behind goes stale by itself.
-      this.store.leave(this.#consumerId).catch(() => undefined);
+      untraced(() => this.store.leave(this.#consumerId)).catch(() => undefined);
     }
   }
 
   async #takeBack({ request }: SentClaim): Promise<void> {
-    const reply = await this.store.claim(request);
+    const reply = await untraced(() => this.store.claim(request));
     this.#noteAnswer(request);
     await this.giveBack(reply);
   }

@@ -1,4 +1,6 @@
 /** What a worker does on one shard: hears wake-ups, claims, keeps leases, settles and reaps. */
+import { untraced } from "../../telemetry/contexts.ts";
+import type { QueueTelemetry } from "../../telemetry/queue-telemetry.ts";
 import type { ClockJumpError } from "../model/errors.ts";
 import type { ResolvedWorkerOptions } from "../model/worker-options.ts";
 import type { ClaimReply } from "../store/messages.ts";
@@ -16,6 +18,7 @@ import { Waker } from "./waker.ts";
 
 export interface ShardWorkerOptions {
   readonly store: JobStore;
+  readonly telemetry: QueueTelemetry;
   readonly workerId: string;
   readonly worker: ResolvedWorkerOptions;
   readonly executor: Executor;
@@ -61,7 +64,16 @@ export class ShardWorker implements Part {
       onLook: (reply) => this.#onLook(reply),
       onError,
     });
-    this.reaper = new Reaper({ store, visibilityTimeoutMs, backoff, onExpired, onError });
+    this.reaper = new Reaper({
+      store,
+      visibilityTimeoutMs,
+      backoff,
+      onExpired: (ids) => {
+        options.telemetry.noteExpired(ids.length);
+        onExpired(ids);
+      },
+      onError,
+    });
   }
 
   start(): void {
@@ -74,7 +86,7 @@ export class ShardWorker implements Part {
     const { store, workerId, onError } = this.#options;
     await this.claimer.stop();
     // Where that fails, the name goes stale by itself.
-    await store.leave(workerId).catch(onError);
+    await untraced(() => store.leave(workerId)).catch(onError);
   }
 
   /** Gives up on what is held, and on outcomes without an answer. */
@@ -85,6 +97,7 @@ export class ShardWorker implements Part {
   }
 
   #onLook(reply: ClaimReply): void {
+    this.#options.telemetry.noteClaim(reply);
     this.reaper.noteLeaseEnd(reply.leaseEndsInMs);
     const jump = this.#clockWatch.note(reply.clock);
     if (jump) this.#options.onClockJump(jump);

@@ -1,4 +1,5 @@
 /** Hears the wake-ups of one worker. They are hints: without them, it polls. */
+import { untraced } from "../../telemetry/contexts.ts";
 import { settlesWithin } from "../model/clock.ts";
 import { RedisUnavailableError } from "../model/errors.ts";
 import { SUBSCRIBE_TIMEOUT_MS } from "../model/limits.ts";
@@ -28,10 +29,11 @@ export class Waker implements Part {
     if (!subscriber || this.#subscriber || this.#isStopped) {
       return;
     }
-    this.#subscriber = subscriber();
-    const subscribing = this.#subscriber
-      .subscribe(channel, { onWake, onError: (error) => this.#report(error) })
-      .catch((error: unknown) => this.#report(error));
+    const subscription = { onWake, onError: (error: unknown) => this.#report(error) };
+    const subscribing = untraced(() => {
+      this.#subscriber = subscriber();
+      return this.#subscriber.subscribe(channel, subscription);
+    }).catch((error: unknown) => this.#report(error));
     if (!(await settlesWithin(subscribing, SUBSCRIBE_TIMEOUT_MS))) {
       const message = `no wake-ups within ${SUBSCRIBE_TIMEOUT_MS} ms: polling until the subscription stands`;
       this.#report(new RedisUnavailableError(message));

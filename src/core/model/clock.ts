@@ -26,6 +26,12 @@ export function startTimer(delayMs: number, callback: () => void): Timer {
   return { cancel: () => clearTimeout(timeout) };
 }
 
+/** The same, but it does not keep the process from ending. */
+export function startBackgroundTimer(delayMs: number, callback: () => void): Timer {
+  const timeout = setTimeout(callback, delayMs).unref();
+  return { cancel: () => clearTimeout(timeout) };
+}
+
 /** Resolves after `delayMs`, or as soon as the signal aborts. */
 export function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

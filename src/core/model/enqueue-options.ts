@@ -1,10 +1,11 @@
 /** Options of one job, and when it is due. */
-import { checkDuration, checkId, checkOptionNames } from "./checks.ts";
+import { checkDuration, checkId, checkOneOf, checkOptionNames } from "./checks.ts";
 import { type Durability, resolveDurability, type ResolvedDurability } from "./durability.ts";
 import type { Headers } from "./envelope.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { newJobId } from "./ids.ts";
 import * as limits from "./limits.ts";
+import { TRACE_MODES, type TraceMode } from "./trace-mode.ts";
 import { checkMaxAttempts } from "./worker-options.ts";
 
 /** When a job is due: one of the two, or neither for at once. */
@@ -21,10 +22,15 @@ export interface EnqueueOptions extends DueOptions {
   readonly id?: string;
   /** Failed attempts after which the job is buried. Default: the worker's `maxAttempts`. */
   readonly maxAttempts?: number;
-  /** Strings that travel with the job, at most 64 and 8,192 bytes. */
+  /**
+   * Strings that travel with the job, at most 64 and 8,192 bytes. A trace context among them, such as a
+   * `traceparent`, is taken for the one that created the job.
+   */
   readonly headers?: Headers;
   /** How many copies to wait for; false for none. Default: the queue's `durability`. */
   readonly durability?: Durability | false;
+  /** How the job's traces hang together, see `TraceMode`. Default: the queue's `trace`. */
+  readonly trace?: TraceMode;
 }
 
 export interface ResolvedEnqueueOptions {
@@ -34,18 +40,19 @@ export interface ResolvedEnqueueOptions {
   readonly maxAttempts: number | undefined;
   readonly headers: Headers | undefined;
   readonly durability: ResolvedDurability | undefined;
+  readonly trace: TraceMode;
 }
 
 const DUE_NAMES = ["delayMs", "runAt"];
-const OPTION_NAMES = [...DUE_NAMES, "id", "maxAttempts", "headers", "durability"];
+const OPTION_NAMES = [...DUE_NAMES, "id", "maxAttempts", "headers", "durability", "trace"];
 
 /**
- * @param queueDurability what holds where the options name no durability
+ * @param queue what holds where the options say nothing
  * @throws InvalidOptionError naming the option, its value and what is allowed
  */
 export function resolveEnqueueOptions(
   options: EnqueueOptions,
-  queueDurability: ResolvedDurability | undefined,
+  queue: Pick<ResolvedEnqueueOptions, "durability" | "trace">,
 ): ResolvedEnqueueOptions {
   checkOptionNames("options", options, OPTION_NAMES);
   return {
@@ -54,7 +61,9 @@ export function resolveEnqueueOptions(
     maxAttempts:
       options.maxAttempts === undefined ? undefined : checkMaxAttempts(options.maxAttempts),
     headers: options.headers === undefined ? undefined : checkHeaders(options.headers),
-    durability: resolveOwnDurability(options.durability, queueDurability),
+    durability: resolveOwnDurability(options.durability, queue.durability),
+    trace:
+      options.trace === undefined ? queue.trace : checkOneOf("trace", options.trace, TRACE_MODES),
   };
 }
 

@@ -6,6 +6,7 @@
  */
 import { PayloadError } from "./errors.ts";
 import { newNonce } from "./ids.ts";
+import { TRACE_MODES, type TraceMode } from "./trace-mode.ts";
 
 const FORMAT = "1";
 const LINE_FEED = 10;
@@ -19,23 +20,32 @@ export interface Envelope {
   /** Set if the job has a limit of its own. */
   readonly maxAttempts?: number | undefined;
   readonly headers?: Headers | undefined;
+  /** "link" where nothing is said. */
+  readonly trace?: TraceMode | undefined;
+  /** The creation context, as the producer's propagator wrote it. */
+  readonly traceHeaders?: Headers | undefined;
   readonly payload: string | Uint8Array;
 }
 
 interface HeadOptions {
   m?: number;
   h?: Headers;
+  t?: TraceMode;
+  c?: Headers;
 }
 
 const NO_HEADERS: Headers = Object.freeze(Object.create(null));
 
 export function encodeEnvelope(envelope: Envelope): string | Buffer {
-  const { enqueuedAtMs, maxAttempts, headers, payload } = envelope;
+  const { enqueuedAtMs, maxAttempts, headers, trace = "link", traceHeaders, payload } = envelope;
   let head = `${FORMAT}${enqueuedAtMs.toString(36)}-${newNonce()}`;
-  if (maxAttempts !== undefined || headers !== undefined) {
+  const isTraced = trace !== "link" || traceHeaders !== undefined;
+  if (maxAttempts !== undefined || headers !== undefined || isTraced) {
     const options: HeadOptions = {};
     if (maxAttempts !== undefined) options.m = maxAttempts;
     if (headers !== undefined) options.h = headers;
+    if (trace !== "link") options.t = trace;
+    if (traceHeaders !== undefined) options.c = traceHeaders;
     head += JSON.stringify(options);
   }
   if (typeof payload === "string") {
@@ -58,6 +68,9 @@ export function decodeEnvelope(stored: string | Buffer): Required<Envelope> {
     enqueuedAtMs,
     maxAttempts: options.m,
     headers: options.h ?? NO_HEADERS,
+    // A trace that cannot be read must not keep a job from running.
+    trace: TRACE_MODES.includes(options.t!) ? options.t : undefined,
+    traceHeaders: isHeaders(options.c) ? options.c : undefined,
     payload: stored.slice(end + 1),
   };
 }

@@ -25,6 +25,8 @@ export const DEFAULT_MAX_PAYLOAD_BYTES = MIB;
 /** Headers travel with every delivery; they are for context, not for data. */
 export const MAX_HEADERS = 64;
 export const MAX_HEADERS_BYTES = 8 * KIB;
+/** What a propagator may add to a job: a trace's context, its state and some baggage. */
+export const MAX_TRACE_HEADERS_BYTES = 2 * KIB;
 /** A failure is kept short: enough for the message and the top of the stack. */
 export const MAX_ERROR_LENGTH = KIB;
 
@@ -116,6 +118,17 @@ export const MAX_VISIBILITY_TIMEOUT_MS = 12 * 60 * 60 * 1000;
 export const MIN_POLL_INTERVAL_MS = 10;
 export const MAX_CONCURRENCY = 100_000;
 export const MAX_ATTEMPTS = 1_000_000;
+
+/** Items of one `enqueueMany` that get a span each; more share the span of the call. */
+export const MAX_CREATE_SPANS = 100;
+/** Different `error.type`s that a process tells apart: each is a series of its own in the metrics. */
+export const MAX_ERROR_TYPES = 100;
+/** What fails in telemetry is told this often. */
+export const TELEMETRY_REPORT_INTERVAL_MS = 60_000;
+/** A collection of metrics waits this long for the counts of a queue. */
+export const OBSERVE_TIMEOUT_MS = 2_000;
+/** How often an observed queue looks for a meter provider, as long as none is registered. */
+export const OBSERVE_ATTACH_INTERVAL_MS = 1_000;
 
 /** Layout of the keys and envelopes. A release refuses data with a higher number. */
 export const DATA_VERSION = 1;

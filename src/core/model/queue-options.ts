@@ -1,4 +1,5 @@
 /** Options of a queue: what a caller may give, and the resolved form that the engine reads. */
+import type { MeterProvider, TracerProvider } from "@opentelemetry/api";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Cluster, Redis, RedisOptions } from "ioredis";
 import {
@@ -6,6 +7,7 @@ import {
   checkDuration,
   checkFunction,
   checkInteger,
+  checkOneOf,
   checkOptionNames,
   checkText,
 } from "./checks.ts";
@@ -13,6 +15,7 @@ import { type Codec, jsonCodec } from "./codec.ts";
 import { type Durability, resolveDurability, type ResolvedDurability } from "./durability.ts";
 import { InvalidOptionError, NOT_SHOWN } from "./errors.ts";
 import * as limits from "./limits.ts";
+import { TRACE_MODES, type TraceMode } from "./trace-mode.ts";
 
 /** Where Redis is: a URL, options for ioredis, or a client of your own, which holdfast never closes. */
 export type Connection = string | RedisOptions | Redis | Cluster;
@@ -52,6 +55,22 @@ export interface QueueOptions<Input, Output = Input> {
   readonly wakeups?: boolean;
   /** Whether to accept a server that may evict jobs at its memory limit. Default false. */
   readonly allowUnsafeEviction?: boolean;
+  /**
+   * How the traces of jobs hang together that are enqueued through this object, see `TraceMode`. It travels
+   * with each job, so that whoever runs it knows. Default "link".
+   */
+  readonly trace?: TraceMode;
+  /**
+   * Whether each job of an `enqueueMany` gets a `create` span, for up to 100 items; the jobs of larger calls, or
+   * without these spans, share the span of the call. Default true.
+   */
+  readonly createSpans?: boolean;
+  /** Whether `complete`, `retry`, `release` and `dead_letter` have spans. Default true. */
+  readonly settleSpans?: boolean;
+  /** Where spans go. Default: the tracer provider registered with the OpenTelemetry API, before or later. */
+  readonly tracerProvider?: TracerProvider;
+  /** Where metrics go. Default: the meter provider registered with the OpenTelemetry API, before or later. */
+  readonly meterProvider?: MeterProvider;
 }
 
 export interface ResolvedQueueOptions {
@@ -66,6 +85,11 @@ export interface ResolvedQueueOptions {
   readonly durability: ResolvedDurability | undefined;
   readonly wakeups: boolean;
   readonly allowUnsafeEviction: boolean;
+  readonly trace: TraceMode;
+  readonly createSpans: boolean;
+  readonly settleSpans: boolean;
+  readonly tracerProvider: TracerProvider | undefined;
+  readonly meterProvider: MeterProvider | undefined;
 }
 
 const OPTION_NAMES = [
@@ -79,6 +103,11 @@ const OPTION_NAMES = [
   "durability",
   "wakeups",
   "allowUnsafeEviction",
+  "trace",
+  "createSpans",
+  "settleSpans",
+  "tracerProvider",
+  "meterProvider",
 ] as const satisfies readonly (keyof QueueOptions<unknown>)[];
 
 /** @throws InvalidOptionError naming the option, its value and what is allowed */
@@ -105,6 +134,11 @@ export function resolveQueueOptions<Input, Output>(
       options.durability === undefined ? undefined : resolveDurability(options.durability),
     wakeups: checkBoolean("wakeups", options.wakeups ?? true),
     allowUnsafeEviction: checkBoolean("allowUnsafeEviction", options.allowUnsafeEviction ?? false),
+    trace: checkOneOf("trace", options.trace ?? "link", TRACE_MODES),
+    createSpans: checkBoolean("createSpans", options.createSpans ?? true),
+    settleSpans: checkBoolean("settleSpans", options.settleSpans ?? true),
+    tracerProvider: checkProvider("tracerProvider", options.tracerProvider, "getTracer"),
+    meterProvider: checkProvider("meterProvider", options.meterProvider, "getMeter"),
   });
 }
 
@@ -152,6 +186,14 @@ function checkConnection(connection: Connection): Connection {
     );
   }
   return connection;
+}
+
+function checkProvider<T>(option: string, provider: T, method: keyof NonNullable<T> & string): T {
+  if (provider === undefined) return provider;
+  if (typeof (provider as Record<string, unknown> | null)?.[method] !== "function") {
+    throw new InvalidOptionError(option, provider, `an object with ${method}, such as an SDK's`);
+  }
+  return provider;
 }
 
 function checkSchema(schema: unknown): StandardSchemaV1 {

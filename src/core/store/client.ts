@@ -21,8 +21,16 @@ export interface RedisClient {
   readonly isCluster?: boolean;
   /** Of a client that is no cluster: the database that it is in. */
   readonly condition?: { readonly select?: number } | null;
-  /** Of a cluster client: what each node is connected with. */
-  readonly options?: { readonly redisOptions?: object; readonly keyPrefix?: string };
+  readonly options?: {
+    readonly keyPrefix?: string;
+    readonly host?: string;
+    readonly port?: number;
+    /** Of a Unix socket. */
+    readonly path?: string | null;
+    readonly sentinels?: readonly unknown[] | null;
+    /** Of a cluster client: what each node is connected with. */
+    readonly redisOptions?: object;
+  };
   /** Of a cluster client: by slot, the nodes that have it, the primary first. */
   readonly slots?: readonly (readonly string[])[];
   evalsha(...args: RedisArgument[]): Promise<unknown>;

@@ -46,6 +46,13 @@ export class Connection {
     }
   }
 
+  /** Where the server is; nothing where that is for Sentinels or a cluster to say. */
+  get address(): { readonly address?: string | undefined; readonly port?: number | undefined } {
+    const { options, isCluster } = this.client;
+    if (!options || isCluster || options.sentinels) return {};
+    return options.path ? { address: options.path } : { address: options.host, port: options.port };
+  }
+
   /** Checks the server once; a failed check is repeated by the next call. */
   ensureSafe(): Promise<void> {
     this.#check ??= this.call(checkServer(this.client, this.#allowUnsafeEviction)).catch(

@@ -1,5 +1,6 @@
 /** One method per script: what it is called with, and what its reply means. */
 import * as scripts from "../../scripts/generated.ts";
+import { untraced } from "../../telemetry/contexts.ts";
 import { monotonicNow } from "../model/clock.ts";
 import * as limits from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
@@ -58,7 +59,7 @@ export class JobStore {
    * @throws UnsafeRedisError, IncompatibleDataError
    */
   open(): Promise<void> {
-    this.#opening ??= this.#check().catch((error: unknown) => {
+    this.#opening ??= untraced(() => this.#check()).catch((error: unknown) => {
       this.#opening = undefined;
       throw error;
     });
@@ -109,6 +110,7 @@ export class JobStore {
         id: text(reply[at]),
         envelope: reply[at + 1] as string | Buffer,
         dueAtMs: Number(reply[at + 2]),
+        claimedAtMs: nowMs,
         failedAttempts: Number(reply[at + 3]),
       })),
     };

@@ -29,6 +29,8 @@ export interface ClaimedJob {
   readonly id: string;
   readonly envelope: string | Buffer;
   readonly dueAtMs: number;
+  /** By Redis's clock, as the due time is. */
+  readonly claimedAtMs: number;
   readonly failedAttempts: number;
 }
 

@@ -1,0 +1,99 @@
+/** One call of `enqueue` or `enqueueMany`, from its start to its answer. */
+import { type Attributes, type Context, type Link, SpanKind } from "@opentelemetry/api";
+import { monotonicNow, wallClockNow } from "../core/model/clock.ts";
+import { MAX_CREATE_SPANS } from "../core/model/limits.ts";
+import { activeContext } from "./contexts.ts";
+import type { Emitter } from "./emitter.ts";
+import { errorType } from "./error-type.ts";
+import { ATTRIBUTES } from "./names.ts";
+import type { OperationSpan } from "./operation-span.ts";
+import { withErrorType } from "./operations.ts";
+
+/** What became of a single job. */
+export interface EnqueuedJob {
+  readonly id: string;
+  /** As the scripts read it. */
+  readonly due: string;
+  readonly isDuplicate: boolean;
+}
+
+export class EnqueueTelemetry {
+  readonly #emitter: Emitter;
+  readonly #outside = activeContext();
+  readonly #startedAt = monotonicNow();
+  readonly #span: OperationSpan | undefined;
+  readonly #hasCreateSpans: boolean;
+  readonly #links: Link[] = [];
+  #sent = 0;
+
+  /** @param batchSize undefined for a single job; the span of a batch sends what others create */
+  constructor(emitter: Emitter, isTraced: boolean, batchSize?: number) {
+    this.#emitter = emitter;
+    const { options, operations } = emitter;
+    this.#hasCreateSpans =
+      isTraced && batchSize !== undefined && batchSize <= MAX_CREATE_SPANS && options.createSpans;
+    const kind = this.#hasCreateSpans ? SpanKind.CLIENT : SpanKind.PRODUCER;
+    this.#span = isTraced ? emitter.startSpan(operations.enqueue, kind, this.#outside) : undefined;
+    if (batchSize !== undefined && this.#span?.isRecording) {
+      this.#span.set({ [ATTRIBUTES.messageCount]: batchSize });
+    }
+  }
+
+  /** The context that a job is to carry: of a span of its own, or else of this call's. */
+  create(id: string): Context {
+    const span = this.#hasCreateSpans ? this.#createSpan(id) : this.#span;
+    return span?.within(this.#outside) ?? this.#outside;
+  }
+
+  /** The jobs go out. */
+  noteSent(jobs: number): void {
+    this.#sent = jobs;
+    if (this.#links.length > 0) this.#span?.addLinks(this.#links);
+  }
+
+  /** @param job where it was a single one */
+  end(job?: EnqueuedJob): void {
+    if (job && this.#span?.isRecording) {
+      this.#span.set(attributesOf(job));
+    }
+    this.#finish(undefined, 0);
+  }
+
+  fail(error: unknown): void {
+    const type = errorType(error);
+    this.#span?.failWith(type, error);
+    const { ids = [] } = error as { readonly ids?: readonly string[] };
+    this.#finish(type, ids.length === 0 ? this.#sent : Math.min(ids.length, this.#sent));
+  }
+
+  #createSpan(id: string): OperationSpan | undefined {
+    const { operations } = this.#emitter;
+    const span = this.#emitter.startSpan(operations.create, SpanKind.PRODUCER, this.#outside);
+    if (!span) return undefined;
+    const attributes = { [ATTRIBUTES.messageId]: id };
+    span.set(attributes);
+    span.end();
+    const context = span.spanContext;
+    if (context) this.#links.push({ context, attributes });
+    return span;
+  }
+
+  #finish(failure: string | undefined, failed: number): void {
+    this.#span?.end();
+    const { enqueue } = this.#emitter.operations;
+    this.#emitter.measureDuration(enqueue, monotonicNow() - this.#startedAt, failure);
+    this.#emitter.measure(({ sent }) => {
+      const { counterAttributes } = enqueue;
+      if (this.#sent > failed) sent.add(this.#sent - failed, counterAttributes);
+      if (failed > 0) sent.add(failed, withErrorType(counterAttributes, failure));
+    });
+  }
+}
+
+function attributesOf({ id, due, isDuplicate }: EnqueuedJob): Attributes {
+  const attributes: Attributes = { [ATTRIBUTES.messageId]: id };
+  const delayMs = due.startsWith("+") ? Number(due) : Number(due) - wallClockNow();
+  if (delayMs > 0) attributes[ATTRIBUTES.delay] = delayMs / 1_000;
+  if (isDuplicate) attributes[ATTRIBUTES.deduplicated] = true;
+  return attributes;
+}

@@ -1,0 +1,97 @@
+/** A span of one operation. None of its calls can throw, whatever tracer or span do. */
+import {
+  type Attributes,
+  type Context,
+  type Link,
+  type Span,
+  type SpanContext,
+  type SpanKind,
+  SpanStatusCode,
+  trace,
+  type Tracer,
+} from "@opentelemetry/api";
+import { describeError } from "../core/model/errors.ts";
+import { MAX_ERROR_LENGTH } from "../core/model/limits.ts";
+import { contain } from "./containment.ts";
+import { ATTRIBUTES } from "./names.ts";
+import type { Operation } from "./operations.ts";
+
+const A_SPAN = "a span";
+
+export class OperationSpan {
+  /** Attributes are for spans that record, and built only for those. */
+  readonly isRecording: boolean;
+  readonly #span: Span;
+
+  /** Undefined where nobody listens, or the tracer fails. */
+  static start(
+    tracer: Tracer | undefined,
+    { spanName, spanAttributes: attributes }: Operation,
+    kind: SpanKind,
+    parent: Context,
+    links: Link[] = [],
+  ): OperationSpan | undefined {
+    const span =
+      tracer &&
+      contain("the tracer", () => tracer.startSpan(spanName, { kind, attributes, links }, parent));
+    return span && new OperationSpan(span);
+  }
+
+  private constructor(span: Span) {
+    this.#span = span;
+    this.isRecording = contain(A_SPAN, () => span.isRecording()) === true;
+  }
+
+  /** The context of what happens within. */
+  within(parent: Context): Context {
+    return trace.setSpan(parent, this.#span);
+  }
+
+  /** What others link to. */
+  get spanContext(): SpanContext | undefined {
+    return contain(A_SPAN, () => this.#span.spanContext());
+  }
+
+  set(attributes: Attributes): void {
+    contain(A_SPAN, () => this.#span.setAttributes(attributes));
+  }
+
+  addLinks(links: Link[]): void {
+    contain(A_SPAN, () => this.#span.addLinks(links));
+  }
+
+  event(name: string): void {
+    contain(A_SPAN, () => this.#span.addEvent(name));
+  }
+
+  /** The operation failed. */
+  fail(errorType: string, message?: string): void {
+    if (!this.isRecording) return;
+    this.set({ [ATTRIBUTES.errorType]: errorType });
+    const status = { code: SpanStatusCode.ERROR, ...(message !== undefined && { message }) };
+    contain(A_SPAN, () => this.#span.setStatus(status));
+  }
+
+  /** The same, with what was thrown. */
+  failWith(errorType: string, error: unknown): void {
+    this.fail(errorType, messageOf(error));
+  }
+
+  /** Notes what nobody caught, as an event. */
+  recordException(error: unknown): void {
+    if (!this.isRecording) return;
+    const exception = error instanceof Error ? error : messageOf(error);
+    contain(A_SPAN, () => this.#span.recordException(exception));
+  }
+
+  end(): void {
+    contain(A_SPAN, () => this.#span.end());
+  }
+}
+
+function messageOf(error: unknown): string {
+  const message = contain("an error's message", () =>
+    error instanceof Error && typeof error.message === "string" ? error.message : undefined,
+  );
+  return (message ?? describeError(error, MAX_ERROR_LENGTH)).slice(0, MAX_ERROR_LENGTH);
+}

@@ -1,0 +1,54 @@
+/** What is the same for each operation of a queue, made once: the spans' names, and attributes. */
+import type { Attributes } from "@opentelemetry/api";
+import { ATTRIBUTES, MESSAGING_SYSTEM, type OperationName, OPERATIONS } from "./names.ts";
+
+/** Where Redis is, as far as it is one place. */
+export interface ServerAddress {
+  /** A host name or an address, or the path of a Unix socket. */
+  readonly address?: string | undefined;
+  readonly port?: number | undefined;
+}
+
+export interface Operation {
+  readonly name: OperationName;
+  readonly spanName: string;
+  readonly spanAttributes: Attributes;
+  /** Of durations, which name the kind of operation as well. */
+  readonly durationAttributes: Attributes;
+  readonly counterAttributes: Attributes;
+}
+
+export interface QueueOperations extends Readonly<Record<OperationName, Operation>> {
+  /** Of what is about the queue as a whole. */
+  readonly queueAttributes: Attributes;
+}
+
+export function queueOperations(queueName: string, server: ServerAddress): QueueOperations {
+  const queueAttributes = {
+    [ATTRIBUTES.system]: MESSAGING_SYSTEM,
+    [ATTRIBUTES.destination]: queueName,
+  };
+  const common: Attributes = { ...queueAttributes };
+  if (server.address !== undefined) common[ATTRIBUTES.serverAddress] = server.address;
+  if (server.port !== undefined) common[ATTRIBUTES.serverPort] = server.port;
+  const operations = {} as Record<OperationName, Operation>;
+  for (const [name, type] of Object.entries(OPERATIONS) as [OperationName, string][]) {
+    const counterAttributes = { ...common, [ATTRIBUTES.operationName]: name };
+    const withType = { ...counterAttributes, [ATTRIBUTES.operationType]: type };
+    operations[name] = Object.freeze({
+      name,
+      spanName: `${name} ${queueName}`,
+      spanAttributes: Object.freeze(withType),
+      durationAttributes: Object.freeze(withType),
+      counterAttributes: Object.freeze(counterAttributes),
+    });
+  }
+  return Object.freeze({ ...operations, queueAttributes: Object.freeze(queueAttributes) });
+}
+
+/** The attributes of a measurement, and of its failure. */
+export function withErrorType(attributes: Attributes, errorType: string | undefined): Attributes {
+  return errorType === undefined
+    ? attributes
+    : { ...attributes, [ATTRIBUTES.errorType]: errorType };
+}

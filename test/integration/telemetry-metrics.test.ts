@@ -1,0 +1,302 @@
+/** The metrics: each with its unit, values and attributes, and never a series a job. */
+import { DataPointType } from "@opentelemetry/sdk-metrics";
+import { describe, expect, test } from "vitest";
+import { DeadLetter, fixed, observeQueue } from "../../src/index.ts";
+import { collector, gate, testQueue, testWorker } from "../helpers/holdfast.ts";
+import { failOnLeaks } from "../helpers/leak-check.ts";
+import { testClusterNodes, testRedisUrl } from "../helpers/redis.ts";
+import { type SeenPoint, type TestTelemetry, testTelemetry } from "../helpers/telemetry.ts";
+import { waitFor } from "../helpers/wait-for.ts";
+
+failOnLeaks();
+
+const minuteMs = 60_000;
+const at = (queueName: string) => ({
+  "messaging.system": "holdfast",
+  "messaging.destination.name": queueName,
+});
+
+function withServer(queueName: string, more: object): object {
+  const { hostname, port } = new URL(testRedisUrl());
+  const server = { "server.address": hostname, "server.port": Number(port) };
+  return { ...at(queueName), ...(testClusterNodes().length === 0 && server), ...more };
+}
+
+async function untilPoint(
+  telemetry: TestTelemetry,
+  name: string,
+  isIt: (point: SeenPoint) => boolean = () => true,
+): Promise<void> {
+  await waitFor(async () => (await telemetry.points(name)).some(isIt), { what: `a point ${name}` });
+}
+
+test("a life with a failure: what is sent, claimed, run, settled", async () => {
+  const telemetry = testTelemetry();
+  const { queue } = testQueue<string>();
+  await queue.enqueueMany([{ data: "a" }, { data: "b" }]);
+  await queue.enqueue("c", { maxAttempts: 1 });
+  await expect(queue.enqueue("d", { delayMs: -1 })).rejects.toThrow();
+  const ends = collector<unknown>(3);
+  const worker = await testWorker(
+    queue,
+    ({ data, attempt }) => {
+      if (data === "c" || (data === "b" && attempt === 1)) throw new TypeError("broken");
+    },
+    { backoff: fixed({ delayMs: 1 }) },
+  );
+  worker.on("completed", ends.add);
+  worker.on("dead", ends.add);
+  await ends.full;
+  const { name } = queue;
+
+  expect(await telemetry.points("messaging.client.sent.messages")).toEqual([
+    { attributes: withServer(name, { "messaging.operation.name": "enqueue" }), value: 3 },
+  ]);
+  expect(await telemetry.points("messaging.client.consumed.messages")).toEqual([
+    { attributes: withServer(name, { "messaging.operation.name": "claim" }), value: 4 },
+  ]);
+  const processed = { "messaging.operation.name": "process" };
+  expect(await telemetry.points("messaging.process.duration")).toEqual(
+    expect.arrayContaining([
+      { attributes: withServer(name, processed), value: 2 },
+      { attributes: withServer(name, { ...processed, "error.type": "TypeError" }), value: 2 },
+    ]),
+  );
+  const operations = await telemetry.points("messaging.client.operation.duration");
+  const countOf = (operation: string, type: string, more: object = {}) => {
+    const attributes = withServer(name, {
+      "messaging.operation.name": operation,
+      "messaging.operation.type": type,
+      ...more,
+    });
+    return operations.find((point) => {
+      expect(Object.keys(point.attributes)).not.toContain("messaging.message.id");
+      return JSON.stringify(point.attributes) === JSON.stringify(attributes);
+    })?.value;
+  };
+  expect(countOf("enqueue", "send")).toBe(2);
+  expect(countOf("enqueue", "send", { "error.type": "INVALID_OPTION" })).toBe(1);
+  expect(countOf("complete", "settle")).toBe(2);
+  expect(countOf("retry", "settle")).toBe(1);
+  expect(countOf("dead_letter", "settle")).toBe(1);
+  expect(countOf("claim", "receive")).toBeGreaterThanOrEqual(2);
+
+  const outcome = (end: string) => ({ ...at(name), "holdfast.job.outcome": end });
+  expect(await telemetry.points("holdfast.job.attempts")).toEqual(
+    expect.arrayContaining([
+      { attributes: outcome("completed"), value: 2 },
+      { attributes: outcome("dead"), value: 1 },
+    ]),
+  );
+  expect(await telemetry.points("holdfast.job.dead_letters")).toEqual([
+    { attributes: { ...at(name), "holdfast.dead_letter.reason": "max_attempts" }, value: 1 },
+  ]);
+  const reason = (text: string) => ({ ...at(name), "holdfast.job.delivery_reason": text });
+  expect(await telemetry.points("holdfast.job.redeliveries")).toEqual([
+    { attributes: reason("retry"), value: 1 },
+  ]);
+  expect(await telemetry.points("holdfast.job.schedule_lag")).toEqual(
+    expect.arrayContaining([
+      { attributes: reason("first"), value: 3 },
+      { attributes: reason("retry"), value: 1 },
+    ]),
+  );
+  expect(await telemetry.points("holdfast.worker.inflight")).toEqual([
+    { attributes: at(name), value: 0 },
+  ]);
+});
+
+test("schedule lag is by Redis's clock, in seconds", async () => {
+  const telemetry = testTelemetry();
+  const { queue, passTime } = testQueue<string>();
+  await queue.enqueue("x", { delayMs: 1_000 });
+  await passTime(121_000);
+  await testWorker(queue, () => undefined);
+  await untilPoint(telemetry, "holdfast.job.schedule_lag");
+  const lag = (await telemetry.metrics()).find(
+    ({ descriptor }) => descriptor.name === "holdfast.job.schedule_lag",
+  );
+  expect(lag?.dataPointType).toBe(DataPointType.HISTOGRAM);
+  const { sum } = lag!.dataPoints[0]!.value as { sum: number };
+  expect(sum).toBeGreaterThanOrEqual(120);
+  expect(sum).toBeLessThan(180);
+});
+
+test("handlers that run are counted while they do", async () => {
+  const telemetry = testTelemetry();
+  const { queue } = testQueue<string>();
+  await queue.enqueueMany([{ data: "a" }, { data: "b" }]);
+  const go = gate();
+  const worker = await testWorker(queue, () => go.promise);
+  await untilPoint(telemetry, "holdfast.worker.inflight", ({ value }) => value === 2);
+  go.resolve();
+  await untilPoint(telemetry, "holdfast.worker.inflight", ({ value }) => value === 0);
+  await worker.close();
+});
+
+describe("what goes wrong is counted by its reason", () => {
+  test.each([
+    { reason: "rejected", handler: () => Promise.reject(new DeadLetter("no")), maxAttempts: 9 },
+    { reason: "max_attempts", handler: () => Promise.reject(new Error("no")), maxAttempts: 1 },
+  ])("dead letters: $reason", async ({ reason, handler, maxAttempts }) => {
+    const telemetry = testTelemetry();
+    const { queue } = testQueue<string>();
+    await queue.enqueue("x");
+    await testWorker(queue, handler, { maxAttempts });
+    await untilPoint(telemetry, "holdfast.job.dead_letters");
+    expect(await telemetry.points("holdfast.job.dead_letters")).toEqual([
+      { attributes: { ...at(queue.name), "holdfast.dead_letter.reason": reason }, value: 1 },
+    ]);
+  });
+
+  test("dead letters: undecodable, lease_expired, and rejected by hand", async () => {
+    const telemetry = testTelemetry();
+    const { queue, redis, keys, passTime } = testQueue<string>();
+    await queue.enqueueMany([
+      { data: "x", id: "damaged" },
+      { data: "x", id: "expired" },
+    ]);
+    await redis.hset(keys.jobs, "damaged", "garbage");
+    expect(await queue.claim({ max: 1, maxAttempts: 1 })).toHaveLength(0);
+    expect(await queue.claim({ max: 1, maxAttempts: 1 })).toHaveLength(1);
+    await passTime(minuteMs);
+    expect(await queue.claim({ max: 2, maxAttempts: 1 })).toHaveLength(0);
+    await queue.enqueue("x");
+    const [delivery] = await queue.claim();
+    await delivery!.bury("not wanted");
+    const reasons = (await telemetry.points("holdfast.job.dead_letters")).map(
+      ({ attributes, value }) => [attributes["holdfast.dead_letter.reason"], value],
+    );
+    expect(Object.fromEntries(reasons)).toEqual({
+      undecodable: 1,
+      lease_expired: 1,
+      rejected: 1,
+    });
+    expect(await telemetry.points("holdfast.lease.expirations")).toEqual([
+      { attributes: { ...at(queue.name), "holdfast.lease.outcome": "requeued" }, value: 1 },
+    ]);
+  });
+
+  test("leases that were lost: at an extension, and at a settlement", async () => {
+    const telemetry = testTelemetry();
+    const { queue, another, passTime } = testQueue<string>();
+    const other = another();
+    await queue.enqueue("x");
+    const [first] = await queue.claim();
+    await passTime(minuteMs);
+    const [second] = await other.claim({ waitMs: 10_000 });
+    expect(await first!.ack()).toBe("stale");
+    await second!.ack();
+    const lost = await telemetry.points("holdfast.lease.lost");
+    expect(lost).toEqual([
+      { attributes: { ...at(queue.name), "messaging.operation.name": "complete" }, value: 1 },
+    ]);
+    await queue.enqueue("y");
+    const worker = await testWorker(queue, async (job) => {
+      await passTime(minuteMs);
+      const [taken] = await other.claim({ waitMs: 10_000 });
+      await job.extend().catch(() => undefined);
+      await taken!.ack();
+    });
+    await new Promise((resolve) => worker.once("lease-lost", resolve));
+    expect(await telemetry.points("holdfast.lease.lost")).toContainEqual({
+      attributes: { ...at(queue.name), "messaging.operation.name": "extend" },
+      value: 1,
+    });
+    expect(await telemetry.points("holdfast.job.attempts")).toHaveLength(1);
+  });
+
+  test("a worker that gives expired leases back counts them", async () => {
+    const telemetry = testTelemetry();
+    const { queue, passTime } = testQueue<string>();
+    await queue.enqueueMany([{ data: "a" }, { data: "b" }]);
+    expect(await queue.claim({ max: 2 })).toHaveLength(2);
+    await passTime(minuteMs);
+    await testWorker(queue, () => undefined);
+    const all = (point: SeenPoint) => point.value === 2;
+    await untilPoint(telemetry, "holdfast.lease.expirations", all);
+    await untilPoint(telemetry, "holdfast.job.redeliveries", all);
+  });
+});
+
+test("ten thousand jobs, of all outcomes, make no more series than a few", async () => {
+  const telemetry = testTelemetry();
+  const { queue } = testQueue<number>({ createSpans: false, settleSpans: false, trace: "none" });
+  const handler = ({ data, attempt }: { data: number; attempt: number }) => {
+    if (data % 10 === 1 && attempt === 1) throw new Error(`failed ${data}`);
+    if (data % 10 === 2) throw new DeadLetter(`unwanted ${data}`);
+    if (data % 10 === 3 && attempt === 1) {
+      throw Object.assign(new Error("x"), { name: `Error${data}` });
+    }
+  };
+  const series = async () =>
+    (await telemetry.metrics()).flatMap(({ descriptor, dataPoints }) =>
+      dataPoints.map(({ attributes }) => `${descriptor.name} ${JSON.stringify(attributes)}`),
+    );
+  const run = async (first: number, count: number) => {
+    const items = Array.from({ length: count }, (_, index) => ({ data: first + index }));
+    await queue.enqueueMany(items);
+    const ends = collector<unknown>(count);
+    const worker = await testWorker(queue, handler, {
+      concurrency: 200,
+      backoff: fixed({ delayMs: 0 }),
+    });
+    worker.on("completed", ends.add);
+    worker.on("dead", ends.add);
+    await ends.full;
+    await worker.close();
+  };
+  await run(0, 1_100);
+  const before = await series();
+  await run(1_100, 10_000);
+  expect((await series()).toSorted()).toEqual(before.toSorted());
+  // A hundred names of errors are told apart, and no more.
+  expect(before.length).toBeLessThan(150);
+  expect(telemetry.spans()).toEqual([]);
+});
+
+test("units and kinds", async () => {
+  const telemetry = testTelemetry();
+  const { queue, passTime, redis, keys } = testQueue<string>();
+  observeQueue(queue);
+  await queue.enqueueMany([{ data: "a" }, { data: "b" }]);
+  await queue.claim();
+  await passTime(minuteMs);
+  await redis.hset(keys.jobs, "c", "garbage");
+  await redis.zadd(keys.delayed, 0, "c");
+  await queue.enqueue("d", { headers: { traceparent: "00-not-a-trace" } });
+  const ends = collector<unknown>(4);
+  const worker = await testWorker(queue, async (job) => {
+    if (job.data === "d" && job.attempt === 1) {
+      await passTime(minuteMs);
+      const [taken] = await queue.claim({ waitMs: 10_000 });
+      await job.extend().catch(() => undefined);
+      await taken!.ack();
+    }
+  });
+  worker.on("completed", ends.add);
+  worker.on("dead", ends.add);
+  worker.on("lease-lost", ends.add);
+  await ends.full;
+  const units = (await telemetry.metrics()).map(({ descriptor, dataPointType }) => [
+    descriptor.name,
+    `${descriptor.unit} ${DataPointType[dataPointType]}`,
+  ]);
+  expect(Object.fromEntries(units)).toEqual({
+    "messaging.client.sent.messages": "{message} SUM",
+    "messaging.client.consumed.messages": "{message} SUM",
+    "messaging.client.operation.duration": "s HISTOGRAM",
+    "messaging.process.duration": "s HISTOGRAM",
+    "holdfast.job.schedule_lag": "s HISTOGRAM",
+    "holdfast.job.attempts": "{attempt} HISTOGRAM",
+    "holdfast.job.redeliveries": "{message} SUM",
+    "holdfast.job.invalid_contexts": "{message} SUM",
+    "holdfast.job.dead_letters": "{message} SUM",
+    "holdfast.lease.expirations": "{lease} SUM",
+    "holdfast.lease.lost": "{lease} SUM",
+    "holdfast.worker.inflight": "{message} SUM",
+    "holdfast.queue.depth": "{message} GAUGE",
+    "holdfast.queue.oldest_due_age": "s GAUGE",
+    "holdfast.redis.clock_offset": "s GAUGE",
+  });
+});
