@@ -177,13 +177,9 @@ export class Executor implements Part {
     const { claimed, lease, source } = delivery;
     const { worker, workerId } = this.#options;
     const extend = () => source.keeper.extendOne(lease);
-    delivery.job = new DeliveredJob({
-      ...opened,
-      claimed,
-      lease,
-      maxAttempts: worker.maxAttempts,
-      extend,
-    });
+    const { envelope, data } = opened;
+    const { maxAttempts: limit } = worker;
+    delivery.job = new DeliveredJob({ claimed, lease, envelope, data, maxAttempts: limit, extend });
     const { maxAttempts } = delivery.job;
     lease.telemetry?.start({ envelope: opened.envelope, workerId, maxAttempts });
     return this.#decide(delivery, delivery.job);
