@@ -1,6 +1,7 @@
 /** Bars that lie on their side: names of any length stand in front of them. */
 import { type FigureGroup, groupBy, peersOf, type Spread, spreadOf } from "../support/figures.ts";
-import { rangeText, readable, shortNumber } from "../support/numbers.ts";
+import { rangeText, readable } from "../support/numbers.ts";
+import { axisHeight, drawAxis } from "./axis.ts";
 import { colourOf } from "./colours.ts";
 import { linearScale, type Scale } from "./scales.ts";
 import * as svg from "./svg.ts";
@@ -10,7 +11,6 @@ const barHeight = 14;
 const barPitch = 18;
 const labelHeight = 20;
 const groupGap = 8;
-const axisHeight = 52;
 const panelTitleHeight = 22;
 
 /** Bars that share an axis. */
@@ -76,7 +76,7 @@ function drawPanel(
     }
     y += groupGap;
   }
-  return { parts: [drawAxis(scale, unit, firstBarY, y), ...bars], bottom: y + axisHeight };
+  return { parts: [drawAxis(scale, unit, [firstBarY, y]), ...bars], bottom: y + axisHeight };
 }
 
 function drawBar(
@@ -109,20 +109,4 @@ interface BarFacts {
   readonly unit: string;
   readonly spread: Spread;
   readonly colour: string;
-}
-
-function drawAxis({ at, ticks }: Scale, unit: string, top: number, bottom: number): string {
-  const marks = ticks.flatMap((tick) => [
-    svg.line([at(tick), top], [at(tick), bottom], { stroke: svg.gridColour }),
-    svg.text(at(tick), bottom + 14, shortNumber(tick), {
-      "text-anchor": "middle",
-      fill: svg.faintInk,
-    }),
-  ]);
-  return svg.element(
-    "g",
-    {},
-    ...marks,
-    svg.text(at(0), bottom + 32, unit, { fill: svg.faintInk, "font-style": "italic" }),
-  );
 }

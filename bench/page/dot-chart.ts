@@ -1,6 +1,7 @@
 /** Points on a logarithmic axis: for times that differ by factors. A line for each peer of a row, a point for each metric. */
 import { type FigureGroup, groupBy, peersOf, spreadOf } from "../support/figures.ts";
-import { rangeText, readable, shortNumber } from "../support/numbers.ts";
+import { rangeText, readable } from "../support/numbers.ts";
+import { axisHeight, drawAxis } from "./axis.ts";
 import { colourOf } from "./colours.ts";
 import { logScale, type Scale } from "./scales.ts";
 import * as svg from "./svg.ts";
@@ -9,7 +10,6 @@ const width = 760;
 const linePitch = 20;
 const labelHeight = 22;
 const groupGap = 8;
-const axisHeight = 48;
 const keyHeight = 24;
 const radius = 5;
 
@@ -48,7 +48,7 @@ export function dotChart(
     }
     y += groupGap;
   }
-  const axis = drawAxis(scale, groups[0]?.unit ?? "", top, y);
+  const axis = drawAxis(scale, `${groups[0]?.unit ?? ""}, logarithmic`, [top, y]);
   return svg.card({ ...head, width, height: y + axisHeight }, axis, ...parts);
 }
 
@@ -136,19 +136,4 @@ function drawKey(metrics: readonly string[], top: number): string {
     return entry;
   });
   return svg.element("g", {}, ...entries);
-}
-
-function drawAxis({ at, ticks }: Scale, unit: string, top: number, bottom: number): string {
-  const marks = ticks.flatMap((tick) => [
-    svg.line([at(tick), top], [at(tick), bottom], { stroke: svg.gridColour }),
-    svg.text(at(tick), bottom + 16, shortNumber(tick), {
-      "text-anchor": "middle",
-      fill: svg.faintInk,
-    }),
-  ]);
-  const name = svg.text(at(0), bottom + 34, `${unit}, logarithmic`, {
-    fill: svg.faintInk,
-    "font-style": "italic",
-  });
-  return svg.element("g", {}, ...marks, name);
 }

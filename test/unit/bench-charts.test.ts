@@ -94,11 +94,13 @@ describe("bars", () => {
     ]);
   });
 
-  test("tell a reader's program what they are", () => {
-    expect(svg.attributes).toMatchObject({ role: "img", "aria-label": "A title" });
-    expect(svg.children.slice(0, 2).map(({ name, text }) => [name, text])).toEqual([
-      ["title", "A title"],
-      ["desc", "What it shows"],
+  test("tell a reader's program what they are, whatever characters that takes", () => {
+    const words = { title: 'Less than <10 kB> & "fast"', subtitle: "a < b" };
+    const strange = readSvg(barChart(groupFigures(figures), words));
+    expect(strange.attributes).toMatchObject({ role: "img", "aria-label": words.title });
+    expect(strange.children.slice(0, 2).map(({ name, text }) => [name, text])).toEqual([
+      ["title", words.title],
+      ["desc", words.subtitle],
     ]);
   });
 

@@ -65,6 +65,12 @@ test("without the rival the floor stands beside ours, and without both nothing d
   ]);
 });
 
+test("nothing is as much as nothing", () => {
+  const facts: [string, string, string] = ["", "commands", "u"];
+  const table = figureTable([figure(facts, "holdfast", [0, 0]), figure(facts, "bullmq", [0, 0])]);
+  expect(table.split("\n")[1]).toMatch(/ 1\.00×$/);
+});
+
 test("what does not pair up is not compared", () => {
   const facts: [string, string, string] = ["", "claim", "ms"];
   const table = figureTable([figure(facts, "holdfast", [3, 3]), figure(facts, "bullmq", [2])]);
