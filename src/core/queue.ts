@@ -1,22 +1,21 @@
 /** A queue: produce, look up, administer. */
-import type { EnqueueTelemetry } from "../telemetry/enqueue-telemetry.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { audit } from "./engine/auditor.ts";
-import type { Delivery } from "./engine/manual-delivery.ts";
 import { enqueueInSlices } from "./engine/enqueue-many.ts";
+import type { Delivery } from "./engine/manual-delivery.ts";
+import { newJob } from "./engine/new-job.ts";
 import { QueueCore } from "./engine/queue-core.ts";
 import type { Shard } from "./engine/shard.ts";
 import { readSnapshots } from "./engine/snapshots.ts";
 import { checkBoolean, checkId, checkOptionNames } from "./model/checks.ts";
-import { wallClockNow } from "./model/clock.ts";
-import { encodePayload, validatePayload } from "./model/codec.ts";
+import { validatePayload } from "./model/codec.ts";
 import {
   type DueOptions,
   type EnqueueOptions,
   resolveEnqueueOptions,
+  resolveItemOptions,
   resolveNewDue,
 } from "./model/enqueue-options.ts";
-import { encodeEnvelope } from "./model/envelope.ts";
 import { InvalidOptionError } from "./model/errors.ts";
 import type { JobSnapshot } from "./model/job.ts";
 import { type QueueOptions, resolveQueueOptions } from "./model/queue-options.ts";
@@ -30,7 +29,6 @@ import {
   type QueueStats,
   queueStats,
 } from "./queue-results.ts";
-import type { NewJob } from "./store/messages.ts";
 
 /** A queue whose handlers get `Output`, whatever its producers enqueue. */
 export type QueueOf<Output> = Pick<Queue<never, Output>, "name" | "claim">;
@@ -212,9 +210,12 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
   }
 
   async #enqueue(data: Input, options: EnqueueOptions): Promise<EnqueueResult> {
-    const call = this.#core.telemetry.startEnqueue(options);
+    const { telemetry, options: queueOptions } = this.#core;
+    const call = telemetry.startEnqueue(options);
     try {
-      const job = await this.#newJob(data, options, call);
+      const resolved = resolveEnqueueOptions(options, queueOptions);
+      await this.#check([data]);
+      const job = newJob(data, resolved, queueOptions, telemetry, call);
       call?.noteSent(1);
       const reply = await this.#core.shardOf(job.id).enqueue(job);
       call?.end({ id: job.id, due: job.due, isDuplicate: !reply.isCreated });
@@ -232,10 +233,13 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     ) {
       throw new InvalidOptionError("items", items, "an array of { data, …options }");
     }
-    const call = this.#core.telemetry.startEnqueueMany(items);
+    const { telemetry, options: queueOptions } = this.#core;
+    const call = telemetry.startEnqueueMany(items);
     try {
-      const jobs = await Promise.all(
-        items.map(({ data, ...options }) => this.#newJob(data, options, call)),
+      const resolved = items.map((item) => resolveItemOptions(item, queueOptions));
+      await this.#check(items.map(({ data }) => data));
+      const jobs = items.map(({ data }, index) =>
+        newJob(data, resolved[index]!, queueOptions, telemetry, call),
       );
       call?.noteSent(jobs.length);
       const replies = await enqueueInSlices(jobs, (job) => this.#core.shardOf(job.id).enqueue(job));
@@ -247,31 +251,11 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     }
   }
 
-  /** @param call undefined where nobody listens */
-  async #newJob(
-    data: Input,
-    options: EnqueueOptions,
-    call: EnqueueTelemetry | undefined,
-  ): Promise<NewJob> {
-    const { telemetry, options: queueOptions } = this.#core;
-    const { codec, schema, maxPayloadBytes } = queueOptions;
-    const resolved = resolveEnqueueOptions(options, queueOptions);
-    const { id, due, maxAttempts, headers, durability, trace } = resolved;
+  /** A promise only where there is a schema, and what it changes is not stored: it reads the job again at claim. */
+  #check(payloads: readonly Input[]): Promise<unknown> | undefined {
+    const { schema } = this.#core.options;
     this.#core.ensureOpen();
-    if (schema) {
-      // Only checked: what is stored is what was given, so that the schema can read it again at claim.
-      await validatePayload(schema, data);
-    }
-    const payload = encodePayload(codec, data, maxPayloadBytes);
-    const envelope = encodeEnvelope({
-      enqueuedAtMs: wallClockNow(),
-      maxAttempts,
-      headers,
-      trace,
-      traceHeaders: telemetry.contextToStore({ id, headers, trace }, call),
-      payload,
-    });
-    return { id, envelope, due, durability };
+    return schema && Promise.all(payloads.map((data) => validatePayload(schema, data)));
   }
 
   #forEachShard<T>(call: (shard: Shard) => Promise<T>): Promise<T[]> {

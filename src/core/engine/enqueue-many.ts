@@ -1,11 +1,18 @@
-/** Many jobs in one call: handed over in slices, so that memory is bounded, and answered for together. */
+/**
+ * Many jobs in one call: handed over in slices, so that memory is bounded, and answered for together. The
+ * next slice is on its way while the last one is answered.
+ */
 import {
   DurabilityError,
   EnqueueUnconfirmedError,
   OverloadedError,
   QueueFullError,
 } from "../model/errors.ts";
-import { ENQUEUE_MANY_SLICE, ENQUEUE_MANY_SLICE_BYTES } from "../model/limits.ts";
+import {
+  ENQUEUE_MANY_SLICE,
+  ENQUEUE_MANY_SLICE_BYTES,
+  ENQUEUE_MANY_SLICES_IN_FLIGHT,
+} from "../model/limits.ts";
 import type { EnqueueReply, NewJob } from "../store/messages.ts";
 
 /**
@@ -17,21 +24,28 @@ export async function enqueueInSlices(
   enqueue: (job: NewJob) => Promise<EnqueueReply>,
 ): Promise<EnqueueReply[]> {
   const replies: EnqueueReply[] = [];
-  while (replies.length < jobs.length) {
-    const slice = takeSlice(jobs, replies.length);
-    const results = await Promise.allSettled(slice.map(enqueue));
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed) {
-      const refused = slice.filter((_, index) => results[index]?.status === "rejected");
-      const rest = jobs.slice(replies.length + slice.length);
-      throw errorOfMany(
-        failed.reason,
-        [...refused, ...rest].map(({ id }) => id),
-      );
+  const failures: unknown[] = [];
+  const refused: string[] = [];
+  let next = 0;
+  const sendSlices = async () => {
+    while (next < jobs.length && failures.length === 0) {
+      const first = next;
+      const slice = takeSlice(jobs, first);
+      next += slice.length;
+      for (const [index, result] of (await Promise.allSettled(slice.map(enqueue))).entries()) {
+        if (result.status === "fulfilled") {
+          replies[first + index] = result.value;
+        } else {
+          failures.push(result.reason);
+          refused.push(slice[index]!.id);
+        }
+      }
     }
-    for (const result of results) {
-      replies.push((result as PromiseFulfilledResult<EnqueueReply>).value);
-    }
+  };
+  await Promise.all(Array.from({ length: ENQUEUE_MANY_SLICES_IN_FLIGHT }, sendSlices));
+  if (failures.length > 0) {
+    const rest = jobs.slice(next).map(({ id }) => id);
+    throw errorOfMany(failures[0], [...refused, ...rest]);
   }
   return replies;
 }

@@ -77,8 +77,9 @@ export function checkOptionNames(where: string, options: unknown, known: readonl
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new InvalidOptionError(where, options, "an object of options");
   }
-  for (const [name, value] of Object.entries(options)) {
+  for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
+      const value: unknown = (options as Record<string, unknown>)[name];
       throw new InvalidOptionError(
         `${where}.${name}`,
         typeof value === "string" ? NOT_SHOWN : value, // it may be a password in the wrong place

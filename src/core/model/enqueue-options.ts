@@ -43,8 +43,11 @@ export interface ResolvedEnqueueOptions {
   readonly trace: TraceMode;
 }
 
+type QueueDefaults = Pick<ResolvedEnqueueOptions, "durability" | "trace">;
+
 const DUE_NAMES = ["delayMs", "runAt"];
 const OPTION_NAMES = [...DUE_NAMES, "id", "maxAttempts", "headers", "durability", "trace"];
+const ITEM_NAMES = ["data", ...OPTION_NAMES];
 
 /**
  * @param queue what holds where the options say nothing
@@ -52,9 +55,22 @@ const OPTION_NAMES = [...DUE_NAMES, "id", "maxAttempts", "headers", "durability"
  */
 export function resolveEnqueueOptions(
   options: EnqueueOptions,
-  queue: Pick<ResolvedEnqueueOptions, "durability" | "trace">,
+  queue: QueueDefaults,
 ): ResolvedEnqueueOptions {
   checkOptionNames("options", options, OPTION_NAMES);
+  return resolve(options, queue);
+}
+
+/** As `resolveEnqueueOptions`, of an item that has its data beside its options. */
+export function resolveItemOptions(
+  item: EnqueueOptions & { readonly data: unknown },
+  queue: QueueDefaults,
+): ResolvedEnqueueOptions {
+  checkOptionNames("item", item, ITEM_NAMES);
+  return resolve(item, queue);
+}
+
+function resolve(options: EnqueueOptions, queue: QueueDefaults): ResolvedEnqueueOptions {
   return {
     id: options.id === undefined ? newJobId() : checkId(options.id),
     due: resolveDue(options),

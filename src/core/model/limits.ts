@@ -64,9 +64,13 @@ export const BATCHES_IN_FLIGHT = 2;
 /** Calls waiting for their batch, by number and by bytes: what a producer may pile up in memory. */
 export const MAX_PENDING_CALLS = 100_000;
 export const MAX_PENDING_BYTES = 256 * MIB;
-/** Jobs, and bytes, of an `enqueueMany` handed to the batches at a time. */
-export const ENQUEUE_MANY_SLICE = 10_000;
-export const ENQUEUE_MANY_SLICE_BYTES = 16 * MIB;
+/**
+ * Jobs, and bytes, of an `enqueueMany` handed to the batches at a time, and how many such slices: enough to
+ * keep the batches full. With larger ones the promises outlive the young garbage, which cost a fifth more.
+ */
+export const ENQUEUE_MANY_SLICE = 1_000;
+export const ENQUEUE_MANY_SLICE_BYTES = 8 * MIB;
+export const ENQUEUE_MANY_SLICES_IN_FLIGHT = 2;
 /** Manual claims that may wait at the same time on one queue object. */
 export const MAX_CONCURRENT_CLAIMS = 256;
 /** Outcomes that may wait for Redis before a worker stops claiming, on top of its concurrency. */
