@@ -14,14 +14,24 @@ local completed = total(meta_key, "completed")
 -- Most jobs never fail, so most often both are empty. HLEN checks their types as well.
 local has_history = redis.call("EXISTS", attempts_key, errors_key) > 0
   and redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
-local reply, leases, ids, acked = {}, {}, {}, {}
-for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
-  local id = list[list_from + index * 2 - 2]
+local held = held_leases(processing_key, list, list_from, 2)
+local reply, leases, ids = {}, {}, {}
+for index = 1, #held do
+  local lease = held[index]
+  reply[index] = lease and 1 or 0
   if lease then
-    leases[#leases + 1], ids[#ids + 1], acked[id] = lease, id, true
-    reply[index] = 1
-  else
-    reply[index] = (acked[id] or redis.call("HEXISTS", jobs_key, id) == 0) and -1 or 0
+    leases[#leases + 1], ids[#ids + 1] = lease, list[list_from + index * 2 - 2]
+  end
+end
+if #leases < #held then
+  local acked = {}
+  for index, result in ipairs(reply) do
+    local id = list[list_from + index * 2 - 2]
+    if result == 1 then
+      acked[id] = true
+    elseif acked[id] or redis.call("HEXISTS", jobs_key, id) == 0 then
+      reply[index] = -1
+    end
   end
 end
 

@@ -23,7 +23,6 @@ local poll_interval_ms = tonumber(ARGV[6]) -- 0: the caller does not wait for mo
 local comes_back = ARGV[7] == "1" -- the caller claims again at once if it gets max_jobs
 local wake_channel = ARGV[8]
 
-local LONG_MEMBER = string.rep("-", 65)
 local now, now_us = now_ms()
 milliseconds(visibility_timeout_ms)
 milliseconds(poll_interval_ms)
@@ -57,8 +56,8 @@ elseif not paused then
 end
 
 local ids = {}
-for at = 1, #taken, 2 do
-  ids[#ids + 1] = taken[at]
+for at = 1, #taken / 2 do
+  ids[at] = taken[at * 2 - 1]
 end
 local envelopes = #ids > 0 and read_envelopes(jobs_key, ids, max_bytes) or {}
 local attempts = #ids > 0 and redis.call("HLEN", attempts_key) > 0 and redis.call("HMGET", attempts_key, unpack(ids))
@@ -67,16 +66,25 @@ if is_repeat then
   is_full = was_full
 end
 
-local reply = { token, now, -1, -1 }
-local leases, remembered = {}, {}
-for index, envelope in ipairs(envelopes) do
+-- Numbers are turned into text once: Redis takes longer to print one than to store a lease.
+local lease_end_text, lease_suffix = string.format("%.0f", now + visibility_timeout_ms), suffix_of(token)
+local reply, leases, remembered = { token, now, -1, -1 }, {}, taken
+local at, last_lease = 4, 0
+for index = 1, #envelopes do
+  local envelope = envelopes[index]
   if envelope then -- an id without an envelope is no job: it only leaves `delayed`
-    local id, due = ids[index], taken[index * 2]
-    leases[#leases + 1], leases[#leases + 2] = now + visibility_timeout_ms, lease_of(id, token)
-    remembered[#remembered + 1], remembered[#remembered + 2] = id, due
-    local at = #reply
-    reply[at + 1], reply[at + 2], reply[at + 3] = id, envelope, tonumber(due)
+    local id = ids[index]
+    leases[last_lease + 1], leases[last_lease + 2] = lease_end_text, id .. lease_suffix
+    last_lease = last_lease + 2
+    reply[at + 1], reply[at + 2], reply[at + 3] = id, envelope, tonumber(taken[index * 2])
     reply[at + 4] = attempts and count_of(attempts[index]) or 0
+    at = at + 4
+  end
+end
+if last_lease < #taken then
+  remembered = {}
+  for of_job = 5, at, 4 do
+    remembered[#remembered + 1], remembered[#remembered + 2] = reply[of_job], string.format("%.0f", reply[of_job + 2])
   end
 end
 
@@ -85,16 +93,17 @@ if not is_repeat then
   if #envelopes > 0 then
     redis.call("ZREMRANGEBYRANK", delayed_key, 0, #envelopes - 1)
   end
-  if #leases > 0 then
+  if last_lease > 0 then
     -- A small sorted set is a list that each insertion searches from its head. A member over 64 bytes
     -- makes it a skiplist for as long as it lives: measured at 100 leases, 2 us less a job.
-    local grows_large = not lease_end and #leases > 32
+    local long_member = string.rep("-", 65)
+    local grows_large = not lease_end and last_lease > 32
     if grows_large then
-      redis.call("ZADD", processing_key, 0, LONG_MEMBER)
+      redis.call("ZADD", processing_key, 0, long_member)
     end
     redis.call("ZADD", processing_key, unpack(leases))
     if grows_large then
-      redis.call("ZREM", processing_key, LONG_MEMBER)
+      redis.call("ZREM", processing_key, long_member)
     end
     redis.call("HSET", meta_key, "token", token)
     lease_end = math.min(lease_end or math.huge, now + visibility_timeout_ms)

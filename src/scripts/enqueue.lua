@@ -32,39 +32,46 @@ end
 local stored = redis.call("HMGET", jobs_key, unpack(ids))
 
 local reply, scores, fields = {}, {}, {}
-local added_envelope, added_due = {}, {}
+local first_of, score_of = {}, {} -- by id: the job of this call; by delay: the due time as text
+local last = 0
 local earliest_due = math.huge
-for index, id in ipairs(ids) do
-  local envelope, due_text = list[list_from + index * 3 - 2], list[list_from + index * 3 - 1]
-  local due = tonumber(due_text)
+for index = 1, #ids do
+  local at = list_from + index * 3 - 3
+  local id, envelope, due_text = list[at], list[at + 1], list[at + 2]
+  local due, score = tonumber(due_text), due_text
   if string.byte(due_text) == 43 then -- a plus sign
     due = now + due
+    -- Once for each delay: Redis takes longer to print a number than to store a job.
+    score = score_of[due_text] or string.format("%.0f", due)
+    score_of[due_text] = score
   end
-  local present = stored[index] or added_envelope[id]
+  local present = stored[index] or first_of[id] and list[list_from + first_of[id] * 3 - 2]
   if not present then
-    added_envelope[id], added_due[id] = envelope, due
-    scores[#scores + 1], scores[#scores + 2] = due, id
-    fields[#fields + 1], fields[#fields + 2] = id, envelope
+    first_of[id] = index
+    scores[last + 1], scores[last + 2] = score, id
+    fields[last + 1], fields[last + 2] = id, envelope
+    last = last + 2
     earliest_due = math.min(earliest_due, due)
-    reply[#reply + 1], reply[#reply + 2] = 1, due
+    reply[index * 2 - 1], reply[index * 2] = 1, due
   else
-    local due_now = added_due[id] or tonumber(redis.call("ZSCORE", delayed_key, id) or -1)
+    local first = first_of[id]
+    local due_now = first and reply[first * 2] or tonumber(redis.call("ZSCORE", delayed_key, id) or -1)
     if present == envelope then
       -- A resend whose job was claimed in between was due by now at the latest.
-      reply[#reply + 1], reply[#reply + 2] = 1, due_now >= 0 and due_now or math.min(due, now)
+      reply[index * 2 - 1], reply[index * 2] = 1, due_now >= 0 and due_now or math.min(due, now)
     else
-      reply[#reply + 1], reply[#reply + 2] = 0, due_now
+      reply[index * 2 - 1], reply[index * 2] = 0, due_now
     end
   end
 end
 
-if #fields > 0 then
+if last > 0 then
   redis.call("ZADD", delayed_key, unpack(scores))
   redis.call("HSET", jobs_key, unpack(fields))
   if not meta[3] then
     redis.call("HSET", meta_key, "version", data_version, "shards", shards)
   end
-  redis.call("HSET", meta_key, "enqueued", enqueued + #fields / 2)
+  redis.call("HSET", meta_key, "enqueued", enqueued + last / 2)
   if look and look > earliest_due then
     wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
   end

@@ -3,14 +3,18 @@ import type { ScriptDefinition } from "./definition.ts";
 
 export const ack = {
   name: "ack",
-  sha1: "aa5f6d6fa34fc083711cb3d6dd6572dd052ccecf",
+  sha1: "7891d88c295c388db6ebb1b0189b577857f2e9f0",
   keys: ["processing", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token"],
   source: `-- holdfast: ack
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function suffix_of(token)
+  return ":" .. string.format("%.0f", token)
+end
+
 local function lease_of(id, token)
-  return id .. ":" .. string.format("%.0f", token)
+  return id .. suffix_of(token)
 end
 
 local function split_lease(lease)
@@ -20,12 +24,14 @@ end
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
 -- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
-  local leases, seen = {}, {}
+  local leases, seen, count = {}, {}, 0
   for at = first, #list, stride do
-    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+    count = count + 1
+    leases[count] = list[at] .. ":" .. list[at + 1]
   end
   local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
-  for index, lease in ipairs(leases) do
+  for index = 1, count do
+    local lease = leases[index]
     leases[index] = deadlines[index] and not seen[lease] and lease
     seen[lease] = true
   end
@@ -57,14 +63,24 @@ local completed = total(meta_key, "completed")
 -- Most jobs never fail, so most often both are empty. HLEN checks their types as well.
 local has_history = redis.call("EXISTS", attempts_key, errors_key) > 0
   and redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
-local reply, leases, ids, acked = {}, {}, {}, {}
-for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
-  local id = list[list_from + index * 2 - 2]
+local held = held_leases(processing_key, list, list_from, 2)
+local reply, leases, ids = {}, {}, {}
+for index = 1, #held do
+  local lease = held[index]
+  reply[index] = lease and 1 or 0
   if lease then
-    leases[#leases + 1], ids[#ids + 1], acked[id] = lease, id, true
-    reply[index] = 1
-  else
-    reply[index] = (acked[id] or redis.call("HEXISTS", jobs_key, id) == 0) and -1 or 0
+    leases[#leases + 1], ids[#ids + 1] = lease, list[list_from + index * 2 - 2]
+  end
+end
+if #leases < #held then
+  local acked = {}
+  for index, result in ipairs(reply) do
+    local id = list[list_from + index * 2 - 2]
+    if result == 1 then
+      acked[id] = true
+    elseif acked[id] or redis.call("HEXISTS", jobs_key, id) == 0 then
+      reply[index] = -1
+    end
   end
 end
 
@@ -82,7 +98,7 @@ return reply`,
 
 export const bury = {
   name: "bury",
-  sha1: "a62e5e6cfff0b84bdd636de545540b1853b3b2c6",
+  sha1: "807bdfd4191ffe1f264e7f05a74cb9f5f9cbce2b",
   keys: ["processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token", "counts", "reason"],
@@ -94,8 +110,12 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function suffix_of(token)
+  return ":" .. string.format("%.0f", token)
+end
+
 local function lease_of(id, token)
-  return id .. ":" .. string.format("%.0f", token)
+  return id .. suffix_of(token)
 end
 
 local function split_lease(lease)
@@ -105,12 +125,14 @@ end
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
 -- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
-  local leases, seen = {}, {}
+  local leases, seen, count = {}, {}, 0
   for at = first, #list, stride do
-    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+    count = count + 1
+    leases[count] = list[at] .. ":" .. list[at + 1]
   end
   local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
-  for index, lease in ipairs(leases) do
+  for index = 1, count do
+    local lease = leases[index]
     leases[index] = deadlines[index] and not seen[lease] and lease
     seen[lease] = true
   end
@@ -236,7 +258,7 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "1d853fb98b2ab36fcc1a70f197dee6235202de32",
+  sha1: "170bb3a4d7d1aa19d08e6ba9b86ca41e2c61ca3b",
   keys: ["delayed", "processing", "jobs", "attempts", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
@@ -254,8 +276,12 @@ local function milliseconds(text)
   return number
 end
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function suffix_of(token)
+  return ":" .. string.format("%.0f", token)
+end
+
 local function lease_of(id, token)
-  return id .. ":" .. string.format("%.0f", token)
+  return id .. suffix_of(token)
 end
 
 local function split_lease(lease)
@@ -265,12 +291,14 @@ end
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
 -- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
-  local leases, seen = {}, {}
+  local leases, seen, count = {}, {}, 0
   for at = first, #list, stride do
-    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+    count = count + 1
+    leases[count] = list[at] .. ":" .. list[at + 1]
   end
   local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
-  for index, lease in ipairs(leases) do
+  for index = 1, count do
+    local lease = leases[index]
     leases[index] = deadlines[index] and not seen[lease] and lease
     seen[lease] = true
   end
@@ -333,12 +361,12 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
-  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
       return
     end
+    redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
     local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
     if type(receivers) == "number" and receivers > 0 then
       redis.call("ZADD", waiting_key, now, worker_id)
@@ -372,7 +400,6 @@ local poll_interval_ms = tonumber(ARGV[6]) -- 0: the caller does not wait for mo
 local comes_back = ARGV[7] == "1" -- the caller claims again at once if it gets max_jobs
 local wake_channel = ARGV[8]
 
-local LONG_MEMBER = string.rep("-", 65)
 local now, now_us = now_ms()
 milliseconds(visibility_timeout_ms)
 milliseconds(poll_interval_ms)
@@ -406,8 +433,8 @@ elseif not paused then
 end
 
 local ids = {}
-for at = 1, #taken, 2 do
-  ids[#ids + 1] = taken[at]
+for at = 1, #taken / 2 do
+  ids[at] = taken[at * 2 - 1]
 end
 local envelopes = #ids > 0 and read_envelopes(jobs_key, ids, max_bytes) or {}
 local attempts = #ids > 0 and redis.call("HLEN", attempts_key) > 0 and redis.call("HMGET", attempts_key, unpack(ids))
@@ -416,16 +443,25 @@ if is_repeat then
   is_full = was_full
 end
 
-local reply = { token, now, -1, -1 }
-local leases, remembered = {}, {}
-for index, envelope in ipairs(envelopes) do
+-- Numbers are turned into text once: Redis takes longer to print one than to store a lease.
+local lease_end_text, lease_suffix = string.format("%.0f", now + visibility_timeout_ms), suffix_of(token)
+local reply, leases, remembered = { token, now, -1, -1 }, {}, taken
+local at, last_lease = 4, 0
+for index = 1, #envelopes do
+  local envelope = envelopes[index]
   if envelope then -- an id without an envelope is no job: it only leaves \`delayed\`
-    local id, due = ids[index], taken[index * 2]
-    leases[#leases + 1], leases[#leases + 2] = now + visibility_timeout_ms, lease_of(id, token)
-    remembered[#remembered + 1], remembered[#remembered + 2] = id, due
-    local at = #reply
-    reply[at + 1], reply[at + 2], reply[at + 3] = id, envelope, tonumber(due)
+    local id = ids[index]
+    leases[last_lease + 1], leases[last_lease + 2] = lease_end_text, id .. lease_suffix
+    last_lease = last_lease + 2
+    reply[at + 1], reply[at + 2], reply[at + 3] = id, envelope, tonumber(taken[index * 2])
     reply[at + 4] = attempts and count_of(attempts[index]) or 0
+    at = at + 4
+  end
+end
+if last_lease < #taken then
+  remembered = {}
+  for of_job = 5, at, 4 do
+    remembered[#remembered + 1], remembered[#remembered + 2] = reply[of_job], string.format("%.0f", reply[of_job + 2])
   end
 end
 
@@ -434,16 +470,17 @@ if not is_repeat then
   if #envelopes > 0 then
     redis.call("ZREMRANGEBYRANK", delayed_key, 0, #envelopes - 1)
   end
-  if #leases > 0 then
+  if last_lease > 0 then
     -- A small sorted set is a list that each insertion searches from its head. A member over 64 bytes
     -- makes it a skiplist for as long as it lives: measured at 100 leases, 2 us less a job.
-    local grows_large = not lease_end and #leases > 32
+    local long_member = string.rep("-", 65)
+    local grows_large = not lease_end and last_lease > 32
     if grows_large then
-      redis.call("ZADD", processing_key, 0, LONG_MEMBER)
+      redis.call("ZADD", processing_key, 0, long_member)
     end
     redis.call("ZADD", processing_key, unpack(leases))
     if grows_large then
-      redis.call("ZREM", processing_key, LONG_MEMBER)
+      redis.call("ZREM", processing_key, long_member)
     end
     redis.call("HSET", meta_key, "token", token)
     lease_end = math.min(lease_end or math.huge, now + visibility_timeout_ms)
@@ -492,7 +529,7 @@ return reply`,
 
 export const enqueue = {
   name: "enqueue",
-  sha1: "85d6233eaca65f3191f449bb8fdf03106e701c10",
+  sha1: "505879b7d7fa5d59b2161a82e999f838895d542a",
   keys: ["delayed", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "dataVersion", "shards"],
   listFields: ["id", "envelope", "due"],
@@ -527,12 +564,12 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
-  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
       return
     end
+    redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
     local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
     if type(receivers) == "number" and receivers > 0 then
       redis.call("ZADD", waiting_key, now, worker_id)
@@ -575,39 +612,46 @@ end
 local stored = redis.call("HMGET", jobs_key, unpack(ids))
 
 local reply, scores, fields = {}, {}, {}
-local added_envelope, added_due = {}, {}
+local first_of, score_of = {}, {} -- by id: the job of this call; by delay: the due time as text
+local last = 0
 local earliest_due = math.huge
-for index, id in ipairs(ids) do
-  local envelope, due_text = list[list_from + index * 3 - 2], list[list_from + index * 3 - 1]
-  local due = tonumber(due_text)
+for index = 1, #ids do
+  local at = list_from + index * 3 - 3
+  local id, envelope, due_text = list[at], list[at + 1], list[at + 2]
+  local due, score = tonumber(due_text), due_text
   if string.byte(due_text) == 43 then -- a plus sign
     due = now + due
+    -- Once for each delay: Redis takes longer to print a number than to store a job.
+    score = score_of[due_text] or string.format("%.0f", due)
+    score_of[due_text] = score
   end
-  local present = stored[index] or added_envelope[id]
+  local present = stored[index] or first_of[id] and list[list_from + first_of[id] * 3 - 2]
   if not present then
-    added_envelope[id], added_due[id] = envelope, due
-    scores[#scores + 1], scores[#scores + 2] = due, id
-    fields[#fields + 1], fields[#fields + 2] = id, envelope
+    first_of[id] = index
+    scores[last + 1], scores[last + 2] = score, id
+    fields[last + 1], fields[last + 2] = id, envelope
+    last = last + 2
     earliest_due = math.min(earliest_due, due)
-    reply[#reply + 1], reply[#reply + 2] = 1, due
+    reply[index * 2 - 1], reply[index * 2] = 1, due
   else
-    local due_now = added_due[id] or tonumber(redis.call("ZSCORE", delayed_key, id) or -1)
+    local first = first_of[id]
+    local due_now = first and reply[first * 2] or tonumber(redis.call("ZSCORE", delayed_key, id) or -1)
     if present == envelope then
       -- A resend whose job was claimed in between was due by now at the latest.
-      reply[#reply + 1], reply[#reply + 2] = 1, due_now >= 0 and due_now or math.min(due, now)
+      reply[index * 2 - 1], reply[index * 2] = 1, due_now >= 0 and due_now or math.min(due, now)
     else
-      reply[#reply + 1], reply[#reply + 2] = 0, due_now
+      reply[index * 2 - 1], reply[index * 2] = 0, due_now
     end
   end
 end
 
-if #fields > 0 then
+if last > 0 then
   redis.call("ZADD", delayed_key, unpack(scores))
   redis.call("HSET", jobs_key, unpack(fields))
   if not meta[3] then
     redis.call("HSET", meta_key, "version", data_version, "shards", shards)
   end
-  redis.call("HSET", meta_key, "enqueued", enqueued + #fields / 2)
+  redis.call("HSET", meta_key, "enqueued", enqueued + last / 2)
   if look and look > earliest_due then
     wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
   end
@@ -620,7 +664,7 @@ return reply`,
 
 export const extend = {
   name: "extend",
-  sha1: "5aab20b0d11755bf9604322b19dc75d50538b3cc",
+  sha1: "cec0262af5fa063b46799b45e7dfd639f6d9cef3",
   keys: ["processing"],
   args: ["visibilityTimeoutMs"],
   listFields: ["id", "token"],
@@ -638,8 +682,12 @@ local function milliseconds(text)
   return number
 end
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function suffix_of(token)
+  return ":" .. string.format("%.0f", token)
+end
+
 local function lease_of(id, token)
-  return id .. ":" .. string.format("%.0f", token)
+  return id .. suffix_of(token)
 end
 
 local function split_lease(lease)
@@ -649,12 +697,14 @@ end
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
 -- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
-  local leases, seen = {}, {}
+  local leases, seen, count = {}, {}, 0
   for at = first, #list, stride do
-    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+    count = count + 1
+    leases[count] = list[at] .. ":" .. list[at + 1]
   end
   local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
-  for index, lease in ipairs(leases) do
+  for index = 1, count do
+    local lease = leases[index]
     leases[index] = deadlines[index] and not seen[lease] and lease
     seen[lease] = true
   end
@@ -690,7 +740,7 @@ return reply`,
 
 export const leave = {
   name: "leave",
-  sha1: "462d8935e7d9e8cae8ce985706c255aee7f9b0cd",
+  sha1: "f40807ca88e0b02e03c7f49e0eafc10da499f859",
   keys: ["delayed", "claims", "waiting", "meta"],
   args: ["workerId", "wakeChannel"],
   listFields: [],
@@ -715,12 +765,12 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
-  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
       return
     end
+    redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
     local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
     if type(receivers) == "number" and receivers > 0 then
       redis.call("ZADD", waiting_key, now, worker_id)
@@ -874,7 +924,7 @@ return wrong`,
 
 export const mend = {
   name: "mend",
-  sha1: "54ec86e8fc10a94f88956cb4f4a84cc76bfae39f",
+  sha1: "0eedd262fda1cf5bd1815532f3a54ace93099881",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: ["mends", "maxLeases", "scanToken"],
   listFields: ["id", "tokens"],
@@ -886,8 +936,12 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
 end
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function suffix_of(token)
+  return ":" .. string.format("%.0f", token)
+end
+
 local function lease_of(id, token)
-  return id .. ":" .. string.format("%.0f", token)
+  return id .. suffix_of(token)
 end
 
 local function split_lease(lease)
@@ -897,12 +951,14 @@ end
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
 -- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
-  local leases, seen = {}, {}
+  local leases, seen, count = {}, {}, 0
   for at = first, #list, stride do
-    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+    count = count + 1
+    leases[count] = list[at] .. ":" .. list[at + 1]
   end
   local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
-  for index, lease in ipairs(leases) do
+  for index = 1, count do
+    local lease = leases[index]
     leases[index] = deadlines[index] and not seen[lease] and lease
     seen[lease] = true
   end
@@ -1046,7 +1102,7 @@ return reply`,
 
 export const nack = {
   name: "nack",
-  sha1: "89fd9bd1875905c7e686263d28da3483093c4ca3",
+  sha1: "91bb5e1bdb064a4f28ce4526058b2a4ace5f33c5",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id", "token", "delayMs", "counts", "error"],
@@ -1064,8 +1120,12 @@ local function milliseconds(text)
   return number
 end
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function suffix_of(token)
+  return ":" .. string.format("%.0f", token)
+end
+
 local function lease_of(id, token)
-  return id .. ":" .. string.format("%.0f", token)
+  return id .. suffix_of(token)
 end
 
 local function split_lease(lease)
@@ -1075,12 +1135,14 @@ end
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
 -- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
-  local leases, seen = {}, {}
+  local leases, seen, count = {}, {}, 0
   for at = first, #list, stride do
-    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+    count = count + 1
+    leases[count] = list[at] .. ":" .. list[at + 1]
   end
   local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
-  for index, lease in ipairs(leases) do
+  for index = 1, count do
+    local lease = leases[index]
     leases[index] = deadlines[index] and not seen[lease] and lease
     seen[lease] = true
   end
@@ -1110,12 +1172,12 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
-  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
       return
     end
+    redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
     local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
     if type(receivers) == "number" and receivers > 0 then
       redis.call("ZADD", waiting_key, now, worker_id)
@@ -1371,7 +1433,7 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "f428b39b8a5c001b66f5f4ae7e3b7b99d9c607a0",
+  sha1: "6cd9fe8f869946634dc1551d68f0ce19a1a97dbf",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
@@ -1389,8 +1451,12 @@ local function milliseconds(text)
   return number
 end
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function suffix_of(token)
+  return ":" .. string.format("%.0f", token)
+end
+
 local function lease_of(id, token)
-  return id .. ":" .. string.format("%.0f", token)
+  return id .. suffix_of(token)
 end
 
 local function split_lease(lease)
@@ -1400,12 +1466,14 @@ end
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
 -- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
-  local leases, seen = {}, {}
+  local leases, seen, count = {}, {}, 0
   for at = first, #list, stride do
-    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+    count = count + 1
+    leases[count] = list[at] .. ":" .. list[at + 1]
   end
   local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
-  for index, lease in ipairs(leases) do
+  for index = 1, count do
+    local lease = leases[index]
     leases[index] = deadlines[index] and not seen[lease] and lease
     seen[lease] = true
   end
@@ -1435,12 +1503,12 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
-  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
       return
     end
+    redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
     local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
     if type(receivers) == "number" and receivers > 0 then
       redis.call("ZADD", waiting_key, now, worker_id)
@@ -1506,7 +1574,7 @@ return reply`,
 
 export const redrive = {
   name: "redrive",
-  sha1: "b877fb5d592d1187a2bae01033adb51eec925aab",
+  sha1: "b0dd130f1226a49431c6fd1989c74fded652da40",
   keys: ["delayed", "dead", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id"],
@@ -1541,12 +1609,12 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
-  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
       return
     end
+    redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
     local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
     if type(receivers) == "number" and receivers > 0 then
       redis.call("ZADD", waiting_key, now, worker_id)
@@ -1605,7 +1673,7 @@ return reply`,
 
 export const reschedule = {
   name: "reschedule",
-  sha1: "c9894bcc6f799474138f8ac2a2077e3fd32ad47f",
+  sha1: "7b690d7d218365ea66b4ad792c283e187838545c",
   keys: ["delayed", "dead", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "id", "dueText"],
   listFields: [],
@@ -1643,12 +1711,12 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
-  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
       return
     end
+    redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
     local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
     if type(receivers) == "number" and receivers > 0 then
       redis.call("ZADD", waiting_key, now, worker_id)
@@ -1717,7 +1785,7 @@ return 1`,
 
 export const resume = {
   name: "resume",
-  sha1: "07bd7516e5beb56fd9376dff5be438b9498b6dd2",
+  sha1: "f6f547b0ba18ee1f759b9c686d5b5737c34468a0",
   keys: ["delayed", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: [],
@@ -1742,12 +1810,12 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
-  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
       return
     end
+    redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
     local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
     if type(receivers) == "number" and receivers > 0 then
       redis.call("ZADD", waiting_key, now, worker_id)
@@ -1823,14 +1891,18 @@ return reply`,
 
 export const verify = {
   name: "verify",
-  sha1: "55046a51a29ff9d9cf02ddc55b984dd715bca704",
+  sha1: "ec7506d1ad7bf870e5a70979d586722e73abbf30",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: ["part", "cursor", "pageSize"],
   listFields: [],
   source: `-- holdfast: verify
 -- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
+local function suffix_of(token)
+  return ":" .. string.format("%.0f", token)
+end
+
 local function lease_of(id, token)
-  return id .. ":" .. string.format("%.0f", token)
+  return id .. suffix_of(token)
 end
 
 local function split_lease(lease)
@@ -1840,12 +1912,14 @@ end
 -- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
 -- named twice in one call is held by its first mention only: to settle it is to let it go.
 local function held_leases(processing_key, list, first, stride)
-  local leases, seen = {}, {}
+  local leases, seen, count = {}, {}, 0
   for at = first, #list, stride do
-    leases[#leases + 1] = list[at] .. ":" .. list[at + 1]
+    count = count + 1
+    leases[count] = list[at] .. ":" .. list[at + 1]
   end
   local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
-  for index, lease in ipairs(leases) do
+  for index = 1, count do
+    local lease = leases[index]
     leases[index] = deadlines[index] and not seen[lease] and lease
     seen[lease] = true
   end

@@ -90,7 +90,7 @@ const taking = [
     `redis.call("ZREMRANGEBYRANK", delayed_key, 0, #envelopes - 1)`,
     "",
   ),
-  mutant("leaves a lease of nobody", `redis.call("ZREM", processing_key, LONG_MEMBER)`, ""),
+  mutant("leaves a lease of nobody", `redis.call("ZREM", processing_key, long_member)`, ""),
   mutant("remembers no token", `redis.call("HSET", meta_key, "token", token)`, ""),
   mutant(
     "names the end of its own leases only",
@@ -114,7 +114,12 @@ const taking = [
     "count_of(attempts[index])",
     "(tonumber(attempts[index] or 0) or 0)",
   ),
-  mutant("ends its leases at once", "= now + visibility_timeout_ms, lease_of", "= now, lease_of"),
+  mutant(
+    "ends its leases at once",
+    `string.format("%.0f", now + visibility_timeout_ms)`,
+    `string.format("%.0f", now)`,
+  ),
+  mutant("remembers ids that were no jobs", "if last_lease < #taken then", "if false then"),
 ];
 
 const looking = [

@@ -5,17 +5,26 @@ const enqueue = [
   mutant("counts every due time from now", "if string.byte(due_text) == 43 then", "if true then"),
   mutant("counts no due time from now", "if string.byte(due_text) == 43 then", "if false then"),
   mutant("replaces a job that exists", "if not present then", "if true then"),
-  mutant("adds an id twice in one call", "stored[index] or added_envelope[id]", "stored[index]"),
+  mutant("adds an id twice in one call", "first_of[id] = index", ""),
   mutant("takes every duplicate for a resend", "if present == envelope then", "if true then"),
   mutant("takes a resend for a duplicate", "if present == envelope then", "if false then"),
-  mutant("forgets the due time it has just added", "added_due[id] or tonumber(", "tonumber("),
+  mutant(
+    "forgets the due time it has just added",
+    "first and reply[first * 2] or tonumber(",
+    "tonumber(",
+  ),
+  mutant(
+    "gives a job without delay the due time of another",
+    "score_of[due_text] = score",
+    `score_of["+0"] = score`,
+  ),
   mutant("answers a due time ahead for a job that was claimed", "math.min(due, now)", "due"),
   mutant(
     "answers -1 for a job that was claimed",
     "due_now >= 0 and due_now or math.min(due, now)",
     "due_now",
   ),
-  mutant("writes where nothing is new", "if #fields > 0 then", "if true then"),
+  mutant("writes where nothing is new", "if last > 0 then", "if true then"),
   mutant(
     "is let through by a full Redis",
     `redis.call("ZADD", delayed_key, unpack(scores))`,
@@ -39,7 +48,7 @@ const enqueue = [
     "return { -1, count_of(noted_shards) }",
     "return { -1, 0 }",
   ),
-  mutant("counts a batch as one", "enqueued + #fields / 2", "enqueued + 1"),
+  mutant("counts a batch as one", "enqueued + last / 2", "enqueued + 1"),
   mutant(
     "leaves WAIT nothing to wait for where nothing is new",
     `redis.call("HSET", meta_key, "enqueued", enqueued)`,

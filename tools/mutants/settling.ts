@@ -11,8 +11,12 @@ const COUNTING = [
 ];
 
 const ack = [
-  mutant("answers 0 for what it acked a moment before", "(acked[id] or ", "("),
-  mutant("takes a stale lease for a job that is gone", "== 0) and -1 or 0", "== 1) and -1 or 0"),
+  mutant("answers 0 for what it acked a moment before", "acked[id] = true", ""),
+  mutant(
+    "takes a stale lease for a job that is gone",
+    "jobs_key, id) == 0 then",
+    "jobs_key, id) == 1 then",
+  ),
   mutant("writes where nothing is held", "if #leases > 0 then", "if true then"),
   mutant("leaves the envelope", `redis.call("HDEL", jobs_key, unpack(ids))`, ""),
   mutant("leaves the lease", `redis.call("ZREM", processing_key, unpack(leases))`, ""),

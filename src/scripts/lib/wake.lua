@@ -12,12 +12,12 @@ local function wake_for(waiting_key, meta_key, wake_channel, now, due)
   if wake_channel == "" then
     return
   end
-  redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
   for _ = 1, 3 do
     local worker_id, look = earliest_look(waiting_key, now)
     if not worker_id or look <= math.max(due, now) or redis.call("HGET", meta_key, "paused") then
       return
     end
+    redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)
     local receivers = redis.pcall("SPUBLISH", wake_channel .. worker_id, "")
     if type(receivers) == "number" and receivers > 0 then
       redis.call("ZADD", waiting_key, now, worker_id)
