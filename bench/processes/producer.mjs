@@ -75,10 +75,7 @@ async function enqueuePaced({ jobs, minGapMs, maxGapMs }) {
   return calledAtMs;
 }
 
-let acknowledged = 0;
-let enqueued = 0;
-let isProducing = false;
-let onCredit = () => {};
+const production = { isOn: false, enqueued: 0, acknowledged: 0, onCredit: () => {} };
 
 /**
  * Enqueues until it is stopped, but is never more than so many jobs ahead of the workers.
@@ -86,15 +83,15 @@ let onCredit = () => {};
  * @param {{ ahead: number }} argument
  */
 async function produce({ ahead }) {
-  isProducing = true;
-  while (isProducing) {
-    if (enqueued - acknowledged >= ahead) {
+  production.isOn = true;
+  while (production.isOn) {
+    if (production.enqueued - production.acknowledged >= ahead) {
       await new Promise((resolve) => {
-        onCredit = () => resolve(undefined);
+        production.onCredit = () => resolve(undefined);
       });
       continue;
     }
-    enqueued += burst;
+    production.enqueued += burst;
     await Promise.all(Array.from({ length: burst }, () => producer.enqueue(itemOf({}))));
   }
 }
@@ -121,14 +118,14 @@ serve({
   enqueueSpread,
   enqueuePaced,
   produce,
-  /** The workers have acknowledged so many jobs. Answers what was enqueued and used so far. */
-  credit: (argument) => {
-    acknowledged = argument.acknowledged;
-    onCredit();
-    return { enqueued, cpuMicroseconds: cpuMicroseconds() };
+  /** The workers have acknowledged so many jobs. Answers what this process has used so far. */
+  credit: ({ acknowledged }) => {
+    production.acknowledged = acknowledged;
+    production.onCredit();
+    return { cpuMicroseconds: cpuMicroseconds() };
   },
   stopProducing: () => {
-    isProducing = false;
-    onCredit();
+    production.isOn = false;
+    production.onCredit();
   },
 });

@@ -197,6 +197,6 @@ function pause(): Promise<void> {
   });
 }
 
-export function sum(numbers: readonly number[]): number {
+function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }

@@ -13,12 +13,12 @@ const run = promisify(execFile);
 
 export async function machineFacts(
   server: BenchServer,
+  serverDescription: string,
 ): Promise<MachineFacts & { commit: string }> {
   const info = await server.info("server", "persistence");
   const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
     version: string;
   };
-  const valkeyVersion = info.get("valkey_version");
   return {
     cpuModel: cpus()[0]?.model ?? "unknown",
     cores: availableParallelism(),
@@ -26,7 +26,7 @@ export async function machineFacts(
     system: `${platform()} ${release()} ${arch()}`,
     loadAverageAtStart: Number(loadavg()[0]?.toFixed(2)),
     nodeVersion: process.version,
-    serverVersion: valkeyVersion ? `valkey ${valkeyVersion}` : `redis ${info.get("redis_version")}`,
+    server: serverDescription,
     serverAppendOnly: info.get("aof_enabled") === "1" ? "yes" : "no",
     holdfastVersion: manifest.version,
     commit: await commit(),
