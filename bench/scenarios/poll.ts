@@ -20,6 +20,8 @@ const polls = [
 ];
 
 const nameOf = (batch: number) => (batch === 0 ? "empty poll" : `claim of ${batch}`);
+const speedOf = (batch: number) =>
+  batch === 0 ? "empty polls a second" : `claims of ${batch} a second`;
 const cpuOf = (batch: number) => `server CPU, ${nameOf(batch)}`;
 const rowOf = (size: number) => `${size.toLocaleString("en-US")} delayed`;
 
@@ -83,7 +85,7 @@ async function measureSize(
       throw new Error(`${peer.name}: ${claimed} instead of ${claims * batch} jobs were claimed`);
     }
     await claimer.ask("acknowledge");
-    const speed = { ...facts, metric: `${nameOf(batch)}s a second`, unit: "calls/s" };
+    const speed = { ...facts, metric: speedOf(batch), unit: "calls/s" };
     figures.add(speed, (claims / elapsedMs) * 1_000);
     figures.add({ ...facts, metric: cpuOf(batch), unit: cpuUnit }, serverCpu / claims);
   }
