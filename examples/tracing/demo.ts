@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { findRedis } from "../../tools/redis/find-redis.ts";
 import { onExit, unlessAborted } from "../shared/clean-up.ts";
 import { removeKeys } from "../shared/remove-keys.ts";
@@ -19,6 +20,8 @@ import { traceText } from "./trace-text.ts";
 
 const KILLED_JOB = "order-5";
 const OTHER_JOBS = ["order-1", "order-2", "order-3", "order-4"];
+/** So that the picture shows some. */
+const WORK_BEFORE_KILL_MS = 700;
 const TIME_LIMIT_MS = 60_000;
 
 const stop = new AbortController();
@@ -108,6 +111,7 @@ async function play(
     OTHER_JOBS.map((id) => (span) => endsJob(span, id)),
     signal,
   );
+  await sleep(WORK_BEFORE_KILL_MS, undefined, { signal });
   const killedAtMs = Date.now();
   await victim.kill();
   console.log(`SIGKILL to ${victim.name}, in the middle of ${KILLED_JOB}`);

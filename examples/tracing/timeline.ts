@@ -89,7 +89,7 @@ class Timeline {
   /** Dashed: nothing of it is in the traces. */
   unseenAttempt(number: number, unseen: UnseenAttempt, row: number): string[] {
     const { worker, startedAtMs, killedAtMs, expiredAtMs } = unseen;
-    const untilExpiry = `until its lease ran out, ${seconds(expiredAtMs - killedAtMs)} s`;
+    const untilExpiry = `${seconds(expiredAtMs - killedAtMs)} s until its lease was taken back`;
     return [
       this.#label(row, `attempt ${number}`, `${worker}, no span`),
       this.#bar("unseen", row, [startedAtMs, killedAtMs], "none", `${worker} ran it: its log`),
@@ -99,8 +99,7 @@ class Timeline {
         stroke: colours.bad,
         "stroke-width": 2,
       }),
-      svg.text(this.#x(killedAtMs), top(row) - 8, `SIGKILL, then ${untilExpiry}`, {
-        "text-anchor": "middle",
+      svg.text(this.#x(killedAtMs) + 6, top(row) + 13, `SIGKILL, ${untilExpiry}`, {
         fill: svg.faintInk,
       }),
     ];
@@ -179,8 +178,8 @@ function legend(y: number): string[] {
     { fill: colours.good, text: "handler returned" },
     { fill: colours.bad, text: "handler threw" },
     { fill: colours.settled, text: "enqueued, settled" },
-    { fill: "none", text: "no span: from the worker's log" },
-    { fill: "#eaeef2", text: "lease of the dead" },
+    { fill: "none", text: "no span, but in the worker's log" },
+    { fill: "#eaeef2", text: "nobody runs it" },
   ];
   let x = svg.margin;
   return entries.map(({ fill, text }) => {
@@ -190,7 +189,7 @@ function legend(y: number): string[] {
       svg.element("rect", { ...look, ...dashes }),
       svg.text(x + 22, y, text, { fill: svg.faintInk }),
     ].join("");
-    x += 30 + svg.textWidth(text);
+    x += 22 + svg.textWidth(text);
     return entry;
   });
 }

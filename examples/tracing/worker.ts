@@ -19,7 +19,7 @@ const worker = new Worker(queue, charge, {
   maxAttempts: 4,
   backoff: fixed({ delayMs: 400 }),
   // Short, so that a killed worker's job soon runs elsewhere.
-  visibilityTimeoutMs: 2_000,
+  visibilityTimeoutMs: 3_000,
   pollIntervalMs: 500,
 });
 worker.on("stalled", ({ ids }) => log({ event: "stalled", ids }));
