@@ -33,9 +33,10 @@ export function table(text: string): Record<string, string>[] {
   return rows.map((row) => Object.fromEntries(head.map((name, index) => [name, row[index] ?? ""])));
 }
 
-/** What stands in backquotes. */
+/** What stands in backquotes, outside of fenced blocks. */
 export function codeIn(text: string): string[] {
-  return [...text.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code);
+  const prose = text.replaceAll(/^ *```.*?^ *```$/gms, "");
+  return [...prose.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code);
 }
 
 /** The fenced blocks of a language, in order. */

@@ -110,6 +110,26 @@ test("the table of metrics: names, instruments, units, attributes", async () => 
   expect(Object.fromEntries(found)).toEqual(Object.fromEntries(described));
 });
 
+test("the words that attributes are made of", async () => {
+  const telemetry = testTelemetry();
+  await emitEverything();
+  const series = (await telemetry.metrics()).flatMap(({ dataPoints }) =>
+    dataPoints.map(({ attributes }) => attributes),
+  );
+  const all = [...series, ...telemetry.spans().map(({ attributes }) => attributes)];
+  const worded = [
+    "holdfast.job.delivery_reason",
+    "holdfast.job.outcome",
+    "holdfast.dead_letter.reason",
+    "holdfast.lease.outcome",
+    "holdfast.queue.state",
+  ];
+  const values = worded.flatMap((name) => all.map((attributes) => attributes[name]));
+  const used = new Set(values.filter((value) => value !== undefined));
+  expect(used.size).toBeGreaterThan(10);
+  expect(codeIn(page)).toEqual(expect.arrayContaining([...used]));
+});
+
 /** What an application does, below the snippet. */
 const application = (queueName: string) => `
 import { observeQueue, Queue, Worker } from "holdfast";

@@ -121,5 +121,5 @@ test("prints the traces of each job with their links, and draws the one that los
   expect(widthOf("unseen")).toBeGreaterThan(3);
   expect(widthOf("lease")).toBeGreaterThan(3);
 
-  expect(await rawRedis(testRedisUrl()).keys("holdfast-demo-*")).toEqual([]);
+  expect(await rawRedis(testRedisUrl()).keys("holdfast-demo-*:{payments}:*")).toEqual([]);
 });
