@@ -6,9 +6,9 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:os";
 import type { NewJobItem, Queue } from "holdfast";
-import { Redis } from "ioredis";
 import { findRedis } from "../../tools/redis/find-redis.ts";
-import { onExit, unlessAborted } from "./clean-up.ts";
+import { onExit, unlessAborted } from "../shared/clean-up.ts";
+import { removeKeys } from "../shared/remove-keys.ts";
 import { openWebhookQueue, type Webhook } from "./queue.ts";
 import { Receiver } from "./receiver.ts";
 import { type Report, report } from "./report.ts";
@@ -93,17 +93,4 @@ function newDeliveries(url: string): NewJobItem<Webhook>[] {
 async function findUnknown(queue: Queue<Webhook>, ids: readonly string[]): Promise<string[]> {
   const jobs = await Promise.all(ids.map((id) => queue.get(id)));
   return ids.filter((_, index) => jobs[index] === undefined);
-}
-
-async function removeKeys(redisUrl: string, prefix: string): Promise<void> {
-  const client = new Redis(redisUrl, { maxRetriesPerRequest: 1 });
-  try {
-    for await (const keys of client.scanStream({ match: `${prefix}:*`, count: 10_000 })) {
-      if ((keys as string[]).length > 0) {
-        await client.unlink(keys as string[]);
-      }
-    }
-  } finally {
-    client.disconnect();
-  }
 }
