@@ -1,5 +1,6 @@
 /** A job's creation context: stored with it, and found again at each attempt, whatever happened in between. */
 import { context, propagation, trace } from "@opentelemetry/api";
+import { SamplingDecision } from "@opentelemetry/sdk-trace-base";
 import { describe, expect, test } from "vitest";
 import { DeadLetter, fixed, type Handler, type Queue, type TraceMode } from "../../src/index.ts";
 import { decodeEnvelope } from "../../src/core/model/envelope.ts";
@@ -227,7 +228,9 @@ describe("the stored context", () => {
   test("goes with an unsampled creation too", async () => {
     const telemetry = testTelemetry({
       shouldSample: (_context, _traceId, name) => ({
-        decision: name.startsWith("enqueue") ? 0 : 2,
+        decision: name.startsWith("enqueue")
+          ? SamplingDecision.NOT_RECORD
+          : SamplingDecision.RECORD_AND_SAMPLED,
       }),
       toString: () => "all but enqueues",
     });

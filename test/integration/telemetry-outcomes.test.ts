@@ -248,7 +248,7 @@ describe("an enqueue that is refused is an error", () => {
 
   test("for its payload", async () => {
     const telemetry = testTelemetry();
-    const { queue } = testQueue<unknown>({ maxPayloadBytes: 10 });
+    const { queue } = testQueue({ maxPayloadBytes: 10 });
     await expectRefusal(telemetry, queue.enqueue("x".repeat(20)), "PAYLOAD");
   });
 
