@@ -6,7 +6,6 @@ import type { Context, Link, MeterProvider, SpanKind, TracerProvider } from "@op
 import type { TraceMode } from "../core/model/trace-mode.ts";
 import { contain } from "./containment.ts";
 import { type Instruments, InstrumentSource } from "./instruments.ts";
-import { ATTRIBUTES, type OperationName } from "./names.ts";
 import { OperationSpan } from "./operation-span.ts";
 import {
   type Operation,
@@ -71,11 +70,4 @@ export class Emitter {
       operationDuration.record(durationMs / 1_000, withErrorType(durationAttributes, errorType)),
     );
   }
-}
-
-/** Counts a lease that another may hold by now. @param operation what was refused */
-export function noteLeaseLost(emitter: Emitter, operation: OperationName | "extend"): void {
-  const { queueAttributes } = emitter.operations;
-  const attributes = { ...queueAttributes, [ATTRIBUTES.operationName]: operation };
-  emitter.measure(({ leasesLost }) => leasesLost.add(1, attributes));
 }

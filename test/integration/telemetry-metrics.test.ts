@@ -206,6 +206,23 @@ describe("what goes wrong is counted by its reason", () => {
     expect(await telemetry.points("holdfast.job.attempts")).toHaveLength(1);
   });
 
+  test("a lease of a claim by hand that is lost counts once; what was settled before is not lost", async () => {
+    const telemetry = testTelemetry();
+    const { queue, another, passTime } = testQueue<string>();
+    await queue.enqueue("x");
+    const [first] = await queue.claim();
+    await passTime(minuteMs);
+    const [second] = await another().claim({ waitMs: 10_000 });
+    await expect(first!.extend()).rejects.toThrow("lease");
+    expect(await first!.ack()).toBe("stale");
+    expect(await second!.ack()).toBe("done");
+    expect(await second!.ack()).toBe("gone");
+    expect(await telemetry.points("holdfast.lease.lost")).toEqual([
+      { attributes: { ...at(queue.name), "messaging.operation.name": "extend" }, value: 1 },
+    ]);
+    expect(await telemetry.spansOf("complete", 2)).toHaveLength(2);
+  });
+
   test("a worker that gives expired leases back counts them", async () => {
     const telemetry = testTelemetry();
     const { queue, passTime } = testQueue<string>();

@@ -2,7 +2,7 @@
 import { context, trace } from "@opentelemetry/api";
 import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
-import { fixed } from "../../src/index.ts";
+import { fixed, observeQueue } from "../../src/index.ts";
 import { collector, gate, testQueue, testWorker } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { rawRedis } from "../helpers/redis.ts";
@@ -55,7 +55,9 @@ test.each([{ when: "before" }, { when: "after" }])(
     if (when === "before") registerTelemetry(telemetry);
     const { queue } = testQueue<string>();
     const own = rawRedis();
-    const ends = collector<unknown>(4);
+    const ends = collector<unknown>(5);
+    await queue.enqueue("left behind");
+    await queue.claim({ visibilityTimeoutMs: 100 }); // for the reaper
     const options = {
       visibilityTimeoutMs: 300,
       backoff: fixed({ delayMs: 1 }),
@@ -93,6 +95,26 @@ test.each([{ when: "before" }, { when: "after" }])(
     expect(parent.name).toBe(`process ${queue.name}`);
   },
 );
+
+test("what a user asks for is in the user's trace, but not the checks before it", async () => {
+  instrumentRedis();
+  const telemetry = testTelemetry();
+  const { queue, another, redis } = testQueue<string>();
+  await redis.ping(); // the test's own client is connected
+  telemetry.reset();
+  observeQueue(queue);
+  await withinSpan(telemetry, () => telemetry.metrics());
+  expect(telemetry.spans().map(({ name }) => name)).toEqual(["request"]);
+  telemetry.reset();
+  const fresh = another();
+  const caller = await withinSpan(telemetry, async (span) => {
+    await fresh.stats();
+    return span.spanContext();
+  });
+  const calls = telemetry.spans().filter(({ name }) => name !== "request");
+  expect(new Set(calls.map(({ name }) => name))).toEqual(new Set(["redis evalsha"]));
+  expect(calls.map(({ parentId }) => parentId)).toEqual([caller.spanId]);
+});
 
 test("a claim by hand that waits is one span, and nothing within it", async () => {
   instrumentRedis();

@@ -101,6 +101,12 @@ test("an SDK behind an older copy of the API, which ours cannot use: one warning
   await worker.start();
   await completed;
   await waitFor(() => warnings.length > 0);
+  registry[key] = { version: "1.0.0", trace: {}, metrics: {} };
+  await queue.enqueue("y");
+  // Warnings come a turn later, in their order.
+  process.emitWarning("the last one");
+  await waitFor(() => warnings.at(-1)?.message === "the last one");
+  warnings.pop();
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toMatchObject({
     name: "HoldfastWarning",
