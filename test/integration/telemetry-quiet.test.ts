@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { fixed, observeQueue } from "../../src/index.ts";
 import { collector, gate, testQueue, testWorker } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { rawRedis } from "../helpers/redis.ts";
+import { rawRedis, testRedisUrl } from "../helpers/redis.ts";
 import {
   registerTelemetry,
   testTelemetry,
@@ -34,12 +34,17 @@ test("a worker that looks, keeps its leases and reaps in vain makes no span", as
   expect(await telemetry.points("messaging.client.operation.duration")).toEqual([]);
 });
 
-/** A span for each command, as instrumentations make them at their most talkative. */
+const connection = testRedisUrl();
+
+/** A span for each command to that server, as instrumentations make them at their most talkative. */
 function instrumentRedis(): void {
+  const port = Number(new URL(connection).port);
   const { prototype } = Redis;
   const original = prototype.sendCommand;
   prototype.sendCommand = function sendCommand(this: Redis, command, stream) {
-    trace.getTracer("redis").startSpan(`redis ${command.name}`).end();
+    if (this.options.port === port) {
+      trace.getTracer("redis").startSpan(`redis ${command.name}`).end();
+    }
     return original.call(this, command, stream);
   };
   onTestFinished(() => {
@@ -53,8 +58,8 @@ test.each([{ when: "before" }, { when: "after" }])(
     instrumentRedis();
     const telemetry = unregisteredTelemetry();
     if (when === "before") registerTelemetry(telemetry);
-    const { queue } = testQueue<string>();
-    const own = rawRedis();
+    const { queue } = testQueue<string>({ connection });
+    const own = rawRedis(connection);
     const ends = collector<unknown>(5);
     await queue.enqueue("left behind");
     await queue.claim({ visibilityTimeoutMs: 100 }); // for the reaper
@@ -99,7 +104,7 @@ test.each([{ when: "before" }, { when: "after" }])(
 test("what a user asks for is in the user's trace, but not the checks before it", async () => {
   instrumentRedis();
   const telemetry = testTelemetry();
-  const { queue, another, redis } = testQueue<string>();
+  const { queue, another, redis } = testQueue<string>({ connection });
   await redis.ping(); // the test's own client is connected
   telemetry.reset();
   observeQueue(queue);
@@ -119,7 +124,7 @@ test("what a user asks for is in the user's trace, but not the checks before it"
 test("a claim by hand that waits is one span, and nothing within it", async () => {
   instrumentRedis();
   const telemetry = testTelemetry();
-  const { queue, redis } = testQueue<string>();
+  const { queue, redis } = testQueue<string>({ connection });
   await redis.ping(); // the test's own client is connected
   telemetry.reset();
   const claiming = withinSpan(telemetry, () => queue.claim({ waitMs: 20_000 }));
@@ -132,7 +137,7 @@ test("a claim by hand that waits is one span, and nothing within it", async () =
 
 test("a worker that was started within a span keeps its listeners and its jobs out of it", async () => {
   const telemetry = testTelemetry();
-  const { queue } = testQueue<string>();
+  const { queue } = testQueue<string>({ connection });
   const seen = collector<unknown>(2);
   const worker = await withinSpan(telemetry, () =>
     testWorker(queue, () => undefined, { concurrency: 1 }),
