@@ -37,7 +37,7 @@ export interface ProcessFacts {
   readonly maxAttempts: number;
 }
 
-/** Why a job is delivered. */
+/** Why a job is delivered: how often it has failed is all that a claim tells. */
 function deliveryReason({ failedAttempts }: Pick<ClaimedFacts, "failedAttempts">): string {
   return failedAttempts > 0 ? "retry" : "first";
 }

@@ -65,9 +65,9 @@ export class Emitter {
   }
 
   /** @param errorType of a failure */
-  measureDuration({ durationAttributes }: Operation, durationMs: number, errorType?: string): void {
+  measureDuration({ attributes }: Operation, durationMs: number, errorType?: string): void {
     this.measure(({ operationDuration }) =>
-      operationDuration.record(durationMs / 1_000, withErrorType(durationAttributes, errorType)),
+      operationDuration.record(durationMs / 1_000, withErrorType(attributes, errorType)),
     );
   }
 }

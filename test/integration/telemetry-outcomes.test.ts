@@ -252,6 +252,21 @@ describe("an enqueue that is refused is an error", () => {
     await expectRefusal(telemetry, queue.enqueue("x".repeat(20)), "PAYLOAD");
   });
 
+  test.each([[null], [undefined], ["a text"], [{ ids: 7 }]])(
+    "by a schema that throws %j",
+    async (thrown) => {
+      const telemetry = testTelemetry();
+      const validate = () => Promise.reject(thrown as unknown as Error);
+      const schema = { "~standard": { version: 1 as const, vendor: "test", validate } };
+      const { queue } = testQueue({ schema });
+      await expect(queue.enqueue("x")).rejects.toBe(thrown);
+      const [enqueue] = await telemetry.spansOf("enqueue");
+      expect(enqueue).toMatchObject({ status: "ERROR" });
+      expect(enqueue!.attributes).toMatchObject({ "error.type": "_OTHER" });
+      expect(await telemetry.points("messaging.client.sent.messages")).toEqual([]);
+    },
+  );
+
   test("by a full Redis", async () => {
     const server = await startServer();
     onTestFinished(() => server.stop());

@@ -114,6 +114,7 @@ describe("error.type", () => {
     ["nothing of what is no error", "text", "_OTHER"],
     ["nothing of undefined", undefined, "_OTHER"],
     ["nothing of a name that throws", throwingName(), "_OTHER"],
+    ["nothing of what throws when it is looked at", hostile(), "_OTHER"],
   ])("%s", (_, error, type) => {
     expect(errorType(error)).toBe(type);
   });
@@ -130,6 +131,17 @@ describe("error.type", () => {
 test("the scope's version is the package's", () => {
   expect(SCOPE_VERSION).toBe(packageJson.version);
 });
+
+function hostile(): unknown {
+  return new Proxy(
+    {},
+    {
+      getPrototypeOf: () => {
+        throw new Error("no prototype");
+      },
+    },
+  );
+}
 
 function throwingName(): Error {
   return Object.defineProperty(new Error(), "name", {
