@@ -9,7 +9,7 @@ const sourceFolder = join(root, "src");
 
 function filesBelow(folder: string, ending: RegExp): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((file) => ending.test(file))
+    .filter((file) => ending.test(file) && !file.includes("node_modules"))
     .map((file) => join(root, folder, file));
 }
 
