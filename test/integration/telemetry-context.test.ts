@@ -65,6 +65,38 @@ describe("each attempt links to the creation", () => {
   });
 });
 
+describe("the link is there too", () => {
+  const binary = {
+    binary: true as const,
+    encode: (data: unknown) => Buffer.from(data as string),
+    decode: (payload: Uint8Array) => Buffer.from(payload).toString(),
+  };
+  test.each([
+    ["for a codec of bytes", { codec: binary }],
+    ["in every shard", { shards: 3 }],
+  ])("%s", async (_, options) => {
+    const telemetry = testTelemetry();
+    const { queue } = testQueue<string>(options);
+    for (const data of ["a", "b", "c", "d"]) await queue.enqueue(data, { id: data });
+    await testWorker(queue, () => undefined);
+    const processes = await telemetry.spansOf("process", 4);
+    const enqueues = await telemetry.spansOf("enqueue", 4);
+    const links = processes.map(({ links: [link] }) => link!.spanId);
+    expect(links.toSorted()).toEqual(enqueues.map(({ spanId }) => spanId).toSorted());
+  });
+
+  test("after a duplicate, to the enqueue that stored the job", async () => {
+    const telemetry = testTelemetry();
+    const { queue } = testQueue<string>();
+    await queue.enqueue("x", { id: "x" });
+    await queue.enqueue("y", { id: "x" });
+    await testWorker(queue, () => undefined);
+    const [process] = await telemetry.spansOf("process");
+    const [first] = await telemetry.spansOf("enqueue", 2);
+    expect(process!.links.map(({ spanId }) => spanId)).toEqual([first!.spanId]);
+  });
+});
+
 test("a job that enqueues itself again makes a thousand small traces", async () => {
   const telemetry = testTelemetry();
   const { queue } = testQueue<number>();

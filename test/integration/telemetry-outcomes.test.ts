@@ -139,6 +139,12 @@ test("a worker that closes releases its job: no error", async () => {
   const created = (await telemetry.spansOf("create", 2)).map(({ spanId }) => spanId);
   expect(created).toContain(ofWaiting!.links[0]?.spanId);
   expect(telemetry.spans().filter(({ name }) => name.startsWith("process "))).toHaveLength(1);
+
+  await testWorker(queue, () => undefined);
+  const [, ...later] = await telemetry.spansOf("process", 3);
+  const links = later.map(({ links: [link] }) => link!.spanId);
+  expect(links.toSorted()).toEqual(created.toSorted());
+  expect(later.map(({ attributes }) => attributes["holdfast.job.attempt"])).toEqual([1, 1]);
 });
 
 describe("a lease", () => {
