@@ -1,12 +1,13 @@
 /** The metrics: each with its unit, values and attributes, and never a series a job. */
 import { DataPointType } from "@opentelemetry/sdk-metrics";
 import { describe, expect, test } from "vitest";
-import { DeadLetter, fixed } from "../../src/index.ts";
+import { DeadLetter, fixed, type Handler } from "../../src/index.ts";
 import { collector, gate, testQueue, testWorker } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { testClusterNodes, testRedisUrl } from "../helpers/redis.ts";
 import { type SeenPoint, type TestTelemetry, testTelemetry } from "../helpers/telemetry.ts";
 import { waitFor } from "../helpers/wait-for.ts";
+import { watchedWorker } from "../helpers/watched-worker.ts";
 
 failOnLeaks();
 
@@ -192,13 +193,16 @@ describe("what goes wrong is counted by its reason", () => {
       { attributes: { ...at(queue.name), "messaging.operation.name": "complete" }, value: 1 },
     ]);
     await queue.enqueue("y");
-    const worker = await testWorker(queue, async (job) => {
+    const loseLease: Handler<string> = async (job) => {
       await passTime(minuteMs);
       const [taken] = await other.claim({ waitMs: 10_000 });
       await job.extend().catch(() => undefined);
       await taken!.ack();
-    });
-    await new Promise((resolve) => worker.once("lease-lost", resolve));
+    };
+    const { worker, next } = watchedWorker(queue, loseLease, { concurrency: 1 });
+    const leaseLost = next("lease-lost");
+    await worker.start();
+    await leaseLost;
     expect(await telemetry.points("holdfast.lease.lost")).toContainEqual({
       attributes: { ...at(queue.name), "messaging.operation.name": "extend" },
       value: 1,

@@ -164,13 +164,14 @@ describe("a lease", () => {
     const telemetry = testTelemetry();
     const { queue, passTime } = testQueue<string>();
     await queue.enqueue("x");
-    await testWorker(queue, async (job) => {
+    const loseLease: Handler<string> = async (job) => {
       await passTime(minuteMs);
       const [other] = await queue.claim({ waitMs: 10_000 });
       await expect(job.extend()).rejects.toThrow(/lease/);
       await other!.ack();
       throw new Error("stopped");
-    });
+    };
+    await testWorker(queue, loseLease, { concurrency: 1 });
     const [process] = await telemetry.spansOf("process");
     expect(process).toMatchObject({ status: "UNSET", events: ["holdfast.lease.lost"] });
     expect(process!.attributes).toMatchObject({ "holdfast.job.outcome": "lease_lost" });

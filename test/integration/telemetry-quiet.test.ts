@@ -3,7 +3,7 @@ import { context, trace } from "@opentelemetry/api";
 import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { fixed, observeQueue } from "../../src/index.ts";
-import { collector, gate, testQueue, testWorker } from "../helpers/holdfast.ts";
+import { collector, testQueue, testWorker } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { rawRedis, testRedisUrl } from "../helpers/redis.ts";
 import {
@@ -13,6 +13,7 @@ import {
   withinSpan,
 } from "../helpers/telemetry.ts";
 import { waitFor } from "../helpers/wait-for.ts";
+import { watchedWorker } from "../helpers/watched-worker.ts";
 
 failOnLeaks();
 
@@ -58,43 +59,36 @@ test.each([{ when: "before" }, { when: "after" }])(
     instrumentRedis();
     const telemetry = unregisteredTelemetry();
     if (when === "before") registerTelemetry(telemetry);
-    const { queue } = testQueue<string>({ connection });
+    const { queue, keys } = testQueue<string>({ connection });
     const own = rawRedis(connection);
-    const ends = collector<unknown>(5);
+    await own.ping(); // connected
     await queue.enqueue("left behind");
     await queue.claim({ visibilityTimeoutMs: 100 }); // for the reaper
-    const options = {
-      visibilityTimeoutMs: 300,
-      backoff: fixed({ delayMs: 1 }),
-      pollIntervalMs: 50,
-    };
-    const worker = await withinSpan(telemetry, () =>
-      testWorker(
-        queue,
-        async ({ data, attempt }, { signal }) => {
-          if (data === "own") await own.ping();
-          if (attempt === 1 && data === "fails") throw new Error("once");
-          if (data === "long") {
-            const { promise, resolve } = gate();
-            const timer = setTimeout(resolve, 400);
-            signal.addEventListener("abort", () => clearTimeout(timer));
-            await promise;
-          }
-        },
-        options,
-      ),
+    const { worker, seen } = watchedWorker(
+      queue,
+      async ({ data, attempt, id, fencingToken }) => {
+        if (data === "own") await own.ping();
+        if (data === "fails" && attempt === 1) throw new Error("once");
+        if (data === "long") {
+          const deadline = () => own.zscore(keys.processing, `${id}:${fencingToken}`);
+          const first = await deadline();
+          await waitFor(async () => (await deadline()) !== first); // until it is extended
+        }
+      },
+      { visibilityTimeoutMs: 1_500, backoff: fixed({ delayMs: 1 }), pollIntervalMs: 50 },
     );
-    worker.on("completed", ends.add);
+    await withinSpan(telemetry, () => worker.start());
     if (when === "after") registerTelemetry(telemetry);
     telemetry.reset();
     await withinSpan(telemetry, async () => {
       await queue.enqueueMany(["own", "fails", "long"].map((data) => ({ data })));
       await queue.enqueue("last");
     });
-    await ends.full;
+    await waitFor(() => seen.completed.length === 5);
     await withinSpan(telemetry, () => worker.close());
     const names = telemetry.spans().map(({ name }) => name);
-    expect(names.filter((name) => name.startsWith("redis "))).toEqual(["redis ping"]);
+    const ofRedis = names.filter((name) => name.startsWith("redis ") && name !== "redis zscore");
+    expect(ofRedis).toEqual(["redis ping"]);
     const ping = telemetry.spans().find(({ name }) => name === "redis ping")!;
     const parent = telemetry.spans().find(({ spanId }) => spanId === ping.parentId)!;
     expect(parent.name).toBe(`process ${queue.name}`);

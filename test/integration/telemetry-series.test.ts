@@ -5,6 +5,8 @@ import { DeadLetter, fixed, observeQueue } from "../../src/index.ts";
 import { collector, testQueue, testWorker } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { testTelemetry } from "../helpers/telemetry.ts";
+import { waitFor } from "../helpers/wait-for.ts";
+import { watchedWorker } from "../helpers/watched-worker.ts";
 
 failOnLeaks();
 
@@ -56,19 +58,21 @@ test("units and kinds", async () => {
   await redis.hset(keys.jobs, "c", "garbage");
   await redis.zadd(keys.delayed, 0, "c");
   await queue.enqueue("d", { headers: { traceparent: "00-not-a-trace" } });
-  const ends = collector<unknown>(4);
-  const worker = await testWorker(queue, async (job) => {
-    if (job.data === "d" && job.attempt === 1) {
-      await passTime(minuteMs);
-      const [taken] = await queue.claim({ waitMs: 10_000 });
-      await job.extend().catch(() => undefined);
-      await taken!.ack();
-    }
-  });
-  worker.on("completed", ends.add);
-  worker.on("dead", ends.add);
-  worker.on("lease-lost", ends.add);
-  await ends.full;
+  const { worker, seen } = watchedWorker(
+    queue,
+    async (job) => {
+      if (job.data === "d" && job.attempt === 1) {
+        await passTime(minuteMs);
+        const [taken] = await queue.claim({ waitMs: 10_000 });
+        await job.extend().catch(() => undefined);
+        await taken!.ack();
+      }
+    },
+    { concurrency: 1 },
+  );
+  await worker.start();
+  await waitFor(() => seen["lease-lost"].length === 1 && seen.completed.length === 2);
+  await waitFor(() => seen.dead.length === 1);
   const units = (await telemetry.metrics()).map(({ descriptor, dataPointType }) => [
     descriptor.name,
     `${descriptor.unit} ${DataPointType[dataPointType]}`,
