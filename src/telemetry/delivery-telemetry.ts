@@ -13,9 +13,9 @@ import type { Outcome } from "../core/model/outcome.ts";
 import { DeadLetter } from "../core/model/signals.ts";
 import { contain } from "./containment.ts";
 import { activeContext, runIn } from "./contexts.ts";
-import { type Emitter, noteLeaseLost } from "./emitter.ts";
+import type { Emitter } from "./emitter.ts";
 import { errorType } from "./error-type.ts";
-import { ATTRIBUTES, EVENTS } from "./names.ts";
+import { ATTRIBUTES, EVENTS, type SettleName } from "./names.ts";
 import type { OperationSpan } from "./operation-span.ts";
 import { withErrorType } from "./operations.ts";
 import { type CreationContext, extractContext } from "./propagation.ts";
@@ -37,7 +37,7 @@ export interface ProcessFacts {
   readonly maxAttempts: number;
 }
 
-/** Why a job is delivered. */
+/** Why a job is delivered: how often it has failed is all that a claim tells. */
 function deliveryReason({ failedAttempts }: Pick<ClaimedFacts, "failedAttempts">): string {
   return failedAttempts > 0 ? "retry" : "first";
 }
@@ -54,6 +54,7 @@ export class DeliveryTelemetry {
   #startedAt: number | undefined;
   #inflight: UpDownCounter | undefined;
   #isLost = false;
+  #isFinished = false;
   #wasExtended = false;
   #failure: unknown;
 
@@ -101,22 +102,26 @@ export class DeliveryTelemetry {
   }
 
   leaseExtended(): void {
-    if (!this.#wasExtended) {
+    if (!this.#wasExtended && !this.#isFinished) {
       this.#wasExtended = true;
       this.#span?.event(EVENTS.leaseExtended);
     }
   }
 
-  leaseLost(): void {
+  /** Counts once. @param operation what was refused */
+  leaseLost(operation: SettleName | "extend"): void {
     if (this.#isLost) return;
     this.#isLost = true;
-    this.#span?.event(EVENTS.leaseLost);
-    noteLeaseLost(this.#emitter, "extend");
+    if (!this.#isFinished) this.#span?.event(EVENTS.leaseLost);
+    const { queueAttributes } = this.#emitter.operations;
+    const attributes = { ...queueAttributes, [ATTRIBUTES.operationName]: operation };
+    this.#emitter.measure(({ leasesLost }) => leasesLost.add(1, attributes));
   }
 
   /** The attempt is over. A lost lease and a release are no errors. */
   finish(outcome: Outcome, error: unknown): void {
     if (this.#startedAt === undefined) return;
+    this.#isFinished = true;
     this.#failure = error;
     const durationMs = monotonicNow() - this.#startedAt;
     const isRelease = outcome.kind === "retry" && !outcome.counts;
@@ -150,6 +155,7 @@ export class DeliveryTelemetry {
       outcome,
       attempts: failedAttempts + (counts ? 1 : 0),
       deadLetterReason: this.#deadLetterReason(outcome),
+      onLost: (operation: SettleName) => this.leaseLost(operation),
     };
     if (!this.#span && !this.#isManual && !this.#creation) this.#openUnread();
     if (!this.#isTraced) return new SettleTelemetry(this.#emitter, job, undefined);

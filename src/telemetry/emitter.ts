@@ -6,7 +6,6 @@ import type { Context, Link, MeterProvider, SpanKind, TracerProvider } from "@op
 import type { TraceMode } from "../core/model/trace-mode.ts";
 import { contain } from "./containment.ts";
 import { type Instruments, InstrumentSource } from "./instruments.ts";
-import { ATTRIBUTES, type OperationName } from "./names.ts";
 import { OperationSpan } from "./operation-span.ts";
 import {
   type Operation,
@@ -66,16 +65,9 @@ export class Emitter {
   }
 
   /** @param errorType of a failure */
-  measureDuration({ durationAttributes }: Operation, durationMs: number, errorType?: string): void {
+  measureDuration({ attributes }: Operation, durationMs: number, errorType?: string): void {
     this.measure(({ operationDuration }) =>
-      operationDuration.record(durationMs / 1_000, withErrorType(durationAttributes, errorType)),
+      operationDuration.record(durationMs / 1_000, withErrorType(attributes, errorType)),
     );
   }
-}
-
-/** Counts a lease that another may hold by now. @param operation what was refused */
-export function noteLeaseLost(emitter: Emitter, operation: OperationName | "extend"): void {
-  const { queueAttributes } = emitter.operations;
-  const attributes = { ...queueAttributes, [ATTRIBUTES.operationName]: operation };
-  emitter.measure(({ leasesLost }) => leasesLost.add(1, attributes));
 }

@@ -1,6 +1,12 @@
 /** One call of `enqueue` or `enqueueMany`, from its start to its answer. */
 import { type Attributes, type Context, type Link, SpanKind } from "@opentelemetry/api";
 import { monotonicNow, wallClockNow } from "../core/model/clock.ts";
+import {
+  DurabilityError,
+  EnqueueUnconfirmedError,
+  OverloadedError,
+  QueueFullError,
+} from "../core/model/errors.ts";
 import { MAX_CREATE_SPANS } from "../core/model/limits.ts";
 import { activeContext } from "./contexts.ts";
 import type { Emitter } from "./emitter.ts";
@@ -62,8 +68,7 @@ export class EnqueueTelemetry {
   fail(error: unknown): void {
     const type = errorType(error);
     this.#span?.failWith(type, error);
-    const { ids = [] } = error as { readonly ids?: readonly string[] };
-    this.#finish(type, ids.length === 0 ? this.#sent : Math.min(ids.length, this.#sent));
+    this.#finish(type, Math.min(this.#sent, countFailed(error) ?? this.#sent));
   }
 
   #createSpan(id: string): OperationSpan | undefined {
@@ -88,6 +93,16 @@ export class EnqueueTelemetry {
       if (failed > 0) sent.add(failed, withErrorType(counterAttributes, failure));
     });
   }
+}
+
+/** Of a batch, where the error names those that failed. */
+function countFailed(error: unknown): number | undefined {
+  const namesIds =
+    error instanceof QueueFullError ||
+    error instanceof OverloadedError ||
+    error instanceof DurabilityError ||
+    error instanceof EnqueueUnconfirmedError;
+  return namesIds && error.ids.length > 0 ? error.ids.length : undefined;
 }
 
 function attributesOf({ id, due, isDuplicate }: EnqueuedJob): Attributes {

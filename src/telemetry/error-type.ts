@@ -1,6 +1,7 @@
 /** `error.type`: what failed, as one of few words. */
 import { HoldfastError } from "../core/model/errors.ts";
 import { MAX_ERROR_TYPES } from "../core/model/limits.ts";
+import { contain } from "./containment.ts";
 
 const OTHER = "_OTHER";
 const seen = new Set<string>();
@@ -10,22 +11,19 @@ const seen = new Set<string>();
  * names that come after the first hundred.
  */
 export function errorType(error: unknown): string {
+  const type = contain("an error's name", () => typeOf(error)) ?? OTHER;
+  if (!seen.has(type) && seen.size >= MAX_ERROR_TYPES) {
+    return OTHER;
+  }
+  seen.add(type);
+  return type;
+}
+
+/** Anything can be thrown, also what throws when it is read. */
+function typeOf(error: unknown): string | undefined {
   if (error instanceof HoldfastError) {
     return error.code;
   }
-  const name = error instanceof Error ? nameOf(error) : undefined;
-  if (name === undefined || (!seen.has(name) && seen.size >= MAX_ERROR_TYPES)) {
-    return OTHER;
-  }
-  seen.add(name);
-  return name;
-}
-
-function nameOf(error: Error): string | undefined {
-  try {
-    const { name } = error;
-    return typeof name === "string" && /^[A-Za-z][\w.]{0,63}$/.test(name) ? name : undefined;
-  } catch {
-    return undefined; // anything can be thrown, also what throws when read
-  }
+  const name: unknown = error instanceof Error ? error.name : undefined;
+  return typeof name === "string" && /^[A-Za-z][\w.]{0,63}$/.test(name) ? name : undefined;
 }

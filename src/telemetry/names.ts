@@ -8,7 +8,7 @@ export const SCOPE_VERSION = "0.1.0";
 export const SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0";
 export const MESSAGING_SYSTEM = "holdfast";
 
-/** What a span or a measurement is about; its first word is the span's name, its second the kind of operation. */
+/** `messaging.operation.name`, and the `messaging.operation.type` of each. */
 export const OPERATIONS = {
   create: "create",
   enqueue: "send",

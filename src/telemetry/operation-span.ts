@@ -26,7 +26,7 @@ export class OperationSpan {
   /** Undefined where nobody listens, or the tracer fails. */
   static start(
     tracer: Tracer | undefined,
-    { spanName, spanAttributes: attributes }: Operation,
+    { spanName, attributes }: Operation,
     kind: SpanKind,
     parent: Context,
     links: Link[] = [],
@@ -80,8 +80,9 @@ export class OperationSpan {
   /** Notes what nobody caught, as an event. */
   recordException(error: unknown): void {
     if (!this.isRecording) return;
-    const exception = error instanceof Error ? error : messageOf(error);
-    contain(A_SPAN, () => this.#span.recordException(exception));
+    contain(A_SPAN, () =>
+      this.#span.recordException(error instanceof Error ? error : messageOf(error)),
+    );
   }
 
   end(): void {

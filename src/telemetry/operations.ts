@@ -12,9 +12,9 @@ export interface ServerAddress {
 export interface Operation {
   readonly name: OperationName;
   readonly spanName: string;
-  readonly spanAttributes: Attributes;
-  /** Of durations, which name the kind of operation as well. */
-  readonly durationAttributes: Attributes;
+  /** Of spans and durations. */
+  readonly attributes: Attributes;
+  /** Without the kind of operation, which the name implies. */
   readonly counterAttributes: Attributes;
 }
 
@@ -34,12 +34,10 @@ export function queueOperations(queueName: string, server: ServerAddress): Queue
   const operations = {} as Record<OperationName, Operation>;
   for (const [name, type] of Object.entries(OPERATIONS) as [OperationName, string][]) {
     const counterAttributes = { ...common, [ATTRIBUTES.operationName]: name };
-    const withType = { ...counterAttributes, [ATTRIBUTES.operationType]: type };
     operations[name] = Object.freeze({
       name,
       spanName: `${name} ${queueName}`,
-      spanAttributes: Object.freeze(withType),
-      durationAttributes: Object.freeze(withType),
+      attributes: Object.freeze({ ...counterAttributes, [ATTRIBUTES.operationType]: type }),
       counterAttributes: Object.freeze(counterAttributes),
     });
   }

@@ -2,7 +2,7 @@
 import { type Attributes, type Context, type Link, SpanKind } from "@opentelemetry/api";
 import { monotonicNow } from "../core/model/clock.ts";
 import type { Outcome } from "../core/model/outcome.ts";
-import { type Emitter, noteLeaseLost } from "./emitter.ts";
+import type { Emitter } from "./emitter.ts";
 import { errorType } from "./error-type.ts";
 import { ATTRIBUTES, type SettleName } from "./names.ts";
 import type { OperationSpan } from "./operation-span.ts";
@@ -15,6 +15,8 @@ export interface SettledJob {
   readonly attempts: number;
   /** Of a burial. */
   readonly deadLetterReason: string;
+  /** Called where Redis refuses: another has the job, or nobody any more. */
+  readonly onLost: (operation: SettleName) => void;
 }
 
 const LEASE_LOST = "lease_lost";
@@ -22,6 +24,7 @@ const LEASE_LOST = "lease_lost";
 export class SettleTelemetry {
   readonly #emitter: Emitter;
   readonly #job: SettledJob;
+  readonly #name: SettleName;
   readonly #operation: Operation;
   readonly #startedAt = monotonicNow();
   readonly #span: OperationSpan | undefined;
@@ -30,14 +33,15 @@ export class SettleTelemetry {
   constructor(emitter: Emitter, job: SettledJob, parent: Context | undefined, links: Link[] = []) {
     this.#emitter = emitter;
     this.#job = job;
-    this.#operation = emitter.operations[settleName(job.outcome)];
+    this.#name = settleName(job.outcome);
+    this.#operation = emitter.operations[this.#name];
     if (parent && emitter.options.settleSpans) {
       this.#span = emitter.startSpan(this.#operation, SpanKind.CLIENT, parent, links);
     }
     if (this.#span?.isRecording) this.#span.set(attributesOf(job));
   }
 
-  /** @param isDone false: another has the job, or nobody any more */
+  /** @param isDone false: refused */
   end(isDone: boolean): void {
     if (isDone) {
       this.#finish(undefined);
@@ -45,7 +49,7 @@ export class SettleTelemetry {
     } else {
       this.#span?.fail(LEASE_LOST);
       this.#finish(LEASE_LOST);
-      noteLeaseLost(this.#emitter, this.#operation.name);
+      this.#job.onLost(this.#name);
     }
   }
 

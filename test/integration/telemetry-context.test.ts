@@ -1,5 +1,6 @@
 /** A job's creation context: stored with it, and found again at each attempt, whatever happened in between. */
 import { context, propagation, trace } from "@opentelemetry/api";
+import { SamplingDecision } from "@opentelemetry/sdk-trace-base";
 import { describe, expect, test } from "vitest";
 import { DeadLetter, fixed, type Handler, type Queue, type TraceMode } from "../../src/index.ts";
 import { decodeEnvelope } from "../../src/core/model/envelope.ts";
@@ -61,6 +62,38 @@ describe("each attempt links to the creation", () => {
     const [enqueue] = await telemetry.spansOf("enqueue");
     expect(process!.links.map(({ spanId }) => spanId)).toEqual([enqueue!.spanId]);
     expect(process!.attributes).toMatchObject({ "holdfast.job.attempt": 2 });
+  });
+});
+
+describe("the link is there too", () => {
+  const binary = {
+    binary: true as const,
+    encode: (data: unknown) => Buffer.from(data as string),
+    decode: (payload: Uint8Array) => Buffer.from(payload).toString(),
+  };
+  test.each([
+    ["for a codec of bytes", { codec: binary }],
+    ["in every shard", { shards: 3 }],
+  ])("%s", async (_, options) => {
+    const telemetry = testTelemetry();
+    const { queue } = testQueue<string>(options);
+    for (const data of ["a", "b", "c", "d"]) await queue.enqueue(data, { id: data });
+    await testWorker(queue, () => undefined);
+    const processes = await telemetry.spansOf("process", 4);
+    const enqueues = await telemetry.spansOf("enqueue", 4);
+    const links = processes.map(({ links: [link] }) => link!.spanId);
+    expect(links.toSorted()).toEqual(enqueues.map(({ spanId }) => spanId).toSorted());
+  });
+
+  test("after a duplicate, to the enqueue that stored the job", async () => {
+    const telemetry = testTelemetry();
+    const { queue } = testQueue<string>();
+    await queue.enqueue("x", { id: "x" });
+    await queue.enqueue("y", { id: "x" });
+    await testWorker(queue, () => undefined);
+    const [process] = await telemetry.spansOf("process");
+    const [first] = await telemetry.spansOf("enqueue", 2);
+    expect(process!.links.map(({ spanId }) => spanId)).toEqual([first!.spanId]);
   });
 });
 
@@ -227,7 +260,9 @@ describe("the stored context", () => {
   test("goes with an unsampled creation too", async () => {
     const telemetry = testTelemetry({
       shouldSample: (_context, _traceId, name) => ({
-        decision: name.startsWith("enqueue") ? 0 : 2,
+        decision: name.startsWith("enqueue")
+          ? SamplingDecision.NOT_RECORD
+          : SamplingDecision.RECORD_AND_SAMPLED,
       }),
       toString: () => "all but enqueues",
     });

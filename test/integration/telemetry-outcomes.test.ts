@@ -139,6 +139,12 @@ test("a worker that closes releases its job: no error", async () => {
   const created = (await telemetry.spansOf("create", 2)).map(({ spanId }) => spanId);
   expect(created).toContain(ofWaiting!.links[0]?.spanId);
   expect(telemetry.spans().filter(({ name }) => name.startsWith("process "))).toHaveLength(1);
+
+  await testWorker(queue, () => undefined);
+  const [, ...later] = await telemetry.spansOf("process", 3);
+  const links = later.map(({ links: [link] }) => link!.spanId);
+  expect(links.toSorted()).toEqual(created.toSorted());
+  expect(later.map(({ attributes }) => attributes["holdfast.job.attempt"])).toEqual([1, 1]);
 });
 
 describe("a lease", () => {
@@ -158,13 +164,14 @@ describe("a lease", () => {
     const telemetry = testTelemetry();
     const { queue, passTime } = testQueue<string>();
     await queue.enqueue("x");
-    await testWorker(queue, async (job) => {
+    const loseLease: Handler<string> = async (job) => {
       await passTime(minuteMs);
       const [other] = await queue.claim({ waitMs: 10_000 });
       await expect(job.extend()).rejects.toThrow(/lease/);
       await other!.ack();
       throw new Error("stopped");
-    });
+    };
+    await testWorker(queue, loseLease, { concurrency: 1 });
     const [process] = await telemetry.spansOf("process");
     expect(process).toMatchObject({ status: "UNSET", events: ["holdfast.lease.lost"] });
     expect(process!.attributes).toMatchObject({ "holdfast.job.outcome": "lease_lost" });
@@ -248,9 +255,24 @@ describe("an enqueue that is refused is an error", () => {
 
   test("for its payload", async () => {
     const telemetry = testTelemetry();
-    const { queue } = testQueue<unknown>({ maxPayloadBytes: 10 });
+    const { queue } = testQueue({ maxPayloadBytes: 10 });
     await expectRefusal(telemetry, queue.enqueue("x".repeat(20)), "PAYLOAD");
   });
+
+  test.each([[null], [undefined], ["a text"], [{ ids: 7 }]])(
+    "by a schema that throws %j",
+    async (thrown) => {
+      const telemetry = testTelemetry();
+      const validate = () => Promise.reject(thrown as unknown as Error);
+      const schema = { "~standard": { version: 1 as const, vendor: "test", validate } };
+      const { queue } = testQueue({ schema });
+      await expect(queue.enqueue("x")).rejects.toBe(thrown);
+      const [enqueue] = await telemetry.spansOf("enqueue");
+      expect(enqueue).toMatchObject({ status: "ERROR" });
+      expect(enqueue!.attributes).toMatchObject({ "error.type": "_OTHER" });
+      expect(await telemetry.points("messaging.client.sent.messages")).toEqual([]);
+    },
+  );
 
   test("by a full Redis", async () => {
     const server = await startServer();

@@ -250,6 +250,7 @@ export class Consumer implements Part {
       const extendedAt = monotonicNow();
       const [isHeld] = await store.extend([lease], visibilityTimeoutMs);
       if (!isHeld) {
+        lease.telemetry?.leaseLost("extend");
         throw leaseLost(lease.id, "its token is no longer in force");
       }
       lease.renew(extendedAt, visibilityTimeoutMs);

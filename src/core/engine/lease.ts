@@ -38,7 +38,7 @@ export class Lease {
   /** Nothing may be settled for a lost lease; its handler is told to stop. */
   lose(error: LeaseLostError): void {
     this.lost ??= error;
-    this.telemetry?.leaseLost();
+    this.telemetry?.leaseLost("extend");
     this.abort(error);
   }
 

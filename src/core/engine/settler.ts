@@ -93,7 +93,8 @@ export class Settler implements Part {
    * @throws HoldfastError if it gives no answer while the lease holds
    */
   resolve(lease: Lease, outcome: Outcome): Promise<SettleResult> {
-    return lease.telemetry
+    // What is settled already is not settled again.
+    return lease.telemetry && !lease.isSettled
       ? traceSettle(lease.telemetry, outcome, () => this.#resolve(lease, outcome))
       : this.#resolve(lease, outcome);
   }

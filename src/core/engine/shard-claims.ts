@@ -99,10 +99,10 @@ export class ShardClaims implements Part {
     };
     const { request, firstSentAt } = this.#unanswered;
     const reply = await untraced(() => this.store.claim(request));
-    this.#telemetry.noteClaim(reply);
     const { visibilityTimeoutMs } = request;
     const held = await renewLateJobs(this.store, reply, firstSentAt, visibilityTimeoutMs);
     this.#noteAnswer(request);
+    this.#telemetry.noteClaim(reply);
     return { reply: { ...reply, jobs: held.jobs }, heldSince: held.heldSince };
   }
 

@@ -67,7 +67,10 @@ export interface QueueOptions<Input, Output = Input> {
   readonly createSpans?: boolean;
   /** Whether `complete`, `retry`, `release` and `dead_letter` have spans. Default true. */
   readonly settleSpans?: boolean;
-  /** Where spans go. Default: the tracer provider registered with the OpenTelemetry API, before or later. */
+  /**
+   * Where spans go. Default: the tracer provider registered with the OpenTelemetry API, before or later. Contexts
+   * travel by the propagator that is registered there, in any case.
+   */
   readonly tracerProvider?: TracerProvider;
   /** Where metrics go. Default: the meter provider registered with the OpenTelemetry API, before or later. */
   readonly meterProvider?: MeterProvider;
