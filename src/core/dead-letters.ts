@@ -94,22 +94,23 @@ export class DeadLetters<T> {
     const { ids, limit, untilMs } = checkSelection(selection);
     this.#core.ensureOpen();
     // Redriven jobs may die again meanwhile: without a count from before, the poisonous ones would go
-    // round until the limit.
-    const count = ids?.length ?? Math.min(limit, await this.#countDead());
+    // round until the limit. One page takes each once.
+    const count =
+      ids?.length ?? (limit <= ADMIN_BATCH_JOBS ? limit : Math.min(limit, await this.#countDead()));
     let moved = 0;
     let place = FIRST_PLACE;
     for (let taken = 0; taken < count;) {
       const size = Math.min(ADMIN_BATCH_JOBS, count - taken);
       const page = ids ? [] : await this.#page(size, place, untilMs);
       const batch = ids ? ids.slice(taken, taken + size) : page.map(({ id }) => id);
-      if (batch.length === 0) {
-        break;
-      }
       for (const [{ store }, group] of groupByShard(batch, (id) => this.#core.shardOf(id))) {
         moved += (await move(store, group)).filter(Boolean).length;
       }
       place = page.at(-1) ?? FIRST_PLACE;
       taken += batch.length;
+      if (batch.length < size) {
+        break; // there are no more
+      }
     }
     return moved;
   }

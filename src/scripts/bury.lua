@@ -16,7 +16,7 @@ local buried = total(meta_key, "buried")
 redis.call("ZCARD", dead_key) -- checks the types: nothing may fail after the first write
 redis.call("HLEN", errors_key)
 
-local reply, leases, scores, attempts, reasons = {}, {}, {}, {}, {}
+local reply, leases, scores, counted, reasons = {}, {}, {}, {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
   local at = list_from + index * 4 - 4
   local id, counts, reason = list[at], list[at + 2] == "1", list[at + 3]
@@ -32,9 +32,13 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
       reasons[#reasons + 1], reasons[#reasons + 2] = id, reason
     end
     if counts then
-      attempts[#attempts + 1], attempts[#attempts + 2] = id, count_of(redis.call("HGET", attempts_key, id)) + 1
+      counted[#counted + 1] = id
     end
   end
+end
+local attempts = {}
+for index, count in ipairs(#counted > 0 and redis.call("HMGET", attempts_key, unpack(counted)) or {}) do
+  attempts[index * 2 - 1], attempts[index * 2] = counted[index], count_of(count) + 1
 end
 
 if #leases > 0 then

@@ -15,13 +15,16 @@ if not redis.call("ZSCORE", delayed_key, id) then
   return place_beside_delayed(jobs_key, dead_key, id)
 end
 local cancelled = total(meta_key, "cancelled")
-redis.call("HLEN", jobs_key) -- checks the types: nothing may fail after the first write
-redis.call("HLEN", attempts_key)
-redis.call("HLEN", errors_key)
+redis.call("HLEN", jobs_key) -- checks the type: nothing may fail after the first write
+-- Most jobs never fail, so most often both are empty. HLEN checks their types as well.
+local has_history = redis.call("EXISTS", attempts_key, errors_key) > 0
+  and redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
 
 redis.call("ZREM", delayed_key, id)
 redis.call("HDEL", jobs_key, id)
-redis.call("HDEL", attempts_key, id)
-redis.call("HDEL", errors_key, id)
+if has_history then
+  redis.call("HDEL", attempts_key, id)
+  redis.call("HDEL", errors_key, id)
+end
 redis.call("HSET", meta_key, "cancelled", cancelled + 1)
 return "cancelled"

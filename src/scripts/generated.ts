@@ -98,7 +98,7 @@ return reply`,
 
 export const bury = {
   name: "bury",
-  sha1: "807bdfd4191ffe1f264e7f05a74cb9f5f9cbce2b",
+  sha1: "1adc79cde08d20c1f9d13dfb4e3761bb9d3344f1",
   keys: ["processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token", "counts", "reason"],
@@ -166,7 +166,7 @@ local buried = total(meta_key, "buried")
 redis.call("ZCARD", dead_key) -- checks the types: nothing may fail after the first write
 redis.call("HLEN", errors_key)
 
-local reply, leases, scores, attempts, reasons = {}, {}, {}, {}, {}
+local reply, leases, scores, counted, reasons = {}, {}, {}, {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
   local at = list_from + index * 4 - 4
   local id, counts, reason = list[at], list[at + 2] == "1", list[at + 3]
@@ -182,9 +182,13 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
       reasons[#reasons + 1], reasons[#reasons + 2] = id, reason
     end
     if counts then
-      attempts[#attempts + 1], attempts[#attempts + 2] = id, count_of(redis.call("HGET", attempts_key, id)) + 1
+      counted[#counted + 1] = id
     end
   end
+end
+local attempts = {}
+for index, count in ipairs(#counted > 0 and redis.call("HMGET", attempts_key, unpack(counted)) or {}) do
+  attempts[index * 2 - 1], attempts[index * 2] = counted[index], count_of(count) + 1
 end
 
 if #leases > 0 then
@@ -205,7 +209,7 @@ return reply`,
 
 export const cancel = {
   name: "cancel",
-  sha1: "bf69861094a9540dce5b096086e0d339c9ea2d44",
+  sha1: "ad0ca1fad1a80fc69d7f1c5f4497d13f72c7a41d",
   keys: ["delayed", "dead", "jobs", "attempts", "errors", "meta"],
   args: ["id"],
   listFields: [],
@@ -244,14 +248,17 @@ if not redis.call("ZSCORE", delayed_key, id) then
   return place_beside_delayed(jobs_key, dead_key, id)
 end
 local cancelled = total(meta_key, "cancelled")
-redis.call("HLEN", jobs_key) -- checks the types: nothing may fail after the first write
-redis.call("HLEN", attempts_key)
-redis.call("HLEN", errors_key)
+redis.call("HLEN", jobs_key) -- checks the type: nothing may fail after the first write
+-- Most jobs never fail, so most often both are empty. HLEN checks their types as well.
+local has_history = redis.call("EXISTS", attempts_key, errors_key) > 0
+  and redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
 
 redis.call("ZREM", delayed_key, id)
 redis.call("HDEL", jobs_key, id)
-redis.call("HDEL", attempts_key, id)
-redis.call("HDEL", errors_key, id)
+if has_history then
+  redis.call("HDEL", attempts_key, id)
+  redis.call("HDEL", errors_key, id)
+end
 redis.call("HSET", meta_key, "cancelled", cancelled + 1)
 return "cancelled"`,
 } as const satisfies ScriptDefinition;
@@ -1102,7 +1109,7 @@ return reply`,
 
 export const nack = {
   name: "nack",
-  sha1: "91bb5e1bdb064a4f28ce4526058b2a4ace5f33c5",
+  sha1: "a39c7c2e933ffb00bbce7d8de24413f3c5cc5252",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id", "token", "delayMs", "counts", "error"],
@@ -1205,10 +1212,9 @@ local now = now_ms()
 local retried = total(meta_key, "retried")
 redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
 redis.call("ZCARD", waiting_key)
-redis.call("HLEN", errors_key)
 
-local reply, leases, scores, attempts, errors = {}, {}, {}, {}, {}
-local earliest_due, counted = math.huge, 0
+local reply, leases, scores, counted, errors = {}, {}, {}, {}, {}
+local earliest_due = math.huge
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
   local at = list_from + index * 5 - 5
   local id, delay_ms, counts, error_text = list[at], milliseconds(list[at + 2]), list[at + 3] == "1", list[at + 4]
@@ -1222,20 +1228,26 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
     reply[index], earliest_due = due, math.min(earliest_due, due)
     scores[#scores + 1], scores[#scores + 2] = due, id
     if counts then
-      counted = counted + 1
-      attempts[#attempts + 1], attempts[#attempts + 2] = id, count_of(redis.call("HGET", attempts_key, id)) + 1
+      counted[#counted + 1] = id
     end
     if error_text ~= "" then
       errors[#errors + 1], errors[#errors + 2] = id, error_text
     end
   end
 end
+local attempts = {}
+for index, count in ipairs(#counted > 0 and redis.call("HMGET", attempts_key, unpack(counted)) or {}) do
+  attempts[index * 2 - 1], attempts[index * 2] = counted[index], count_of(count) + 1
+end
+if #errors > 0 then
+  redis.call("HLEN", errors_key) -- checks the type
+end
 
 if #leases > 0 then
   redis.call("ZREM", processing_key, unpack(leases))
   if #attempts > 0 then
     redis.call("HSET", attempts_key, unpack(attempts))
-    redis.call("HSET", meta_key, "retried", retried + counted)
+    redis.call("HSET", meta_key, "retried", retried + #counted)
   end
   if #errors > 0 then
     redis.call("HSET", errors_key, unpack(errors))
@@ -1313,7 +1325,7 @@ return 1`,
 
 export const peek = {
   name: "peek",
-  sha1: "61094aaefff7e795742ae60eb12b07e2c1ee112e",
+  sha1: "7b7014bfdf398d715a303066a3240256dbd5caa4",
   keys: ["delayed", "dead", "jobs", "attempts", "errors"],
   args: ["maxBytes"],
   listFields: ["id"],
@@ -1362,25 +1374,28 @@ local ids = {}
 for at = list_from, #list do
   ids[#ids + 1] = list[at]
 end
+local envelopes = read_envelopes(jobs_key, ids, max_bytes)
+local dues = redis.call("ZMSCORE", delayed_key, unpack(ids, 1, #envelopes))
+local deaths = redis.call("ZMSCORE", dead_key, unpack(ids, 1, #envelopes))
+local attempts = redis.call("HMGET", attempts_key, unpack(ids, 1, #envelopes))
+local errors = redis.call("HMGET", errors_key, unpack(ids, 1, #envelopes))
 local reply = {}
-for index, envelope in ipairs(read_envelopes(jobs_key, ids, max_bytes)) do
-  local id = ids[index]
-  local due = tonumber(redis.call("ZSCORE", delayed_key, id))
-  local died = tonumber(redis.call("ZSCORE", dead_key, id))
+for index, envelope in ipairs(envelopes) do
+  local due, died = tonumber(dues[index]), tonumber(deaths[index])
   local state = (due and (due <= now and "due" or "delayed")) or (died and "dead") or "processing"
   local at = #reply
   reply[at + 1] = envelope and state or "gone"
   reply[at + 2] = due or died or -1
   reply[at + 3] = envelope or ""
-  reply[at + 4] = tonumber(redis.call("HGET", attempts_key, id) or 0) or 0
-  reply[at + 5] = redis.call("HGET", errors_key, id) or ""
+  reply[at + 4] = tonumber(attempts[index] or 0) or 0
+  reply[at + 5] = errors[index] or ""
 end
 return reply`,
 } as const satisfies ScriptDefinition;
 
 export const purge = {
   name: "purge",
-  sha1: "6fb44322b89b8bb2f35ef74ebeeac5e1c1e4b30e",
+  sha1: "707c16b0a1375e4ecfbfdf367b630c4021e16814",
   keys: ["dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id"],
@@ -1412,12 +1427,12 @@ redis.call("HLEN", attempts_key)
 redis.call("HLEN", errors_key)
 
 local reply, ids, seen = {}, {}, {}
-for at = list_from, #list do
-  local id = list[at]
-  reply[#reply + 1] = 0
-  if not seen[id] and redis.call("ZSCORE", dead_key, id) then
+for index, died in ipairs(redis.call("ZMSCORE", dead_key, unpack(list, list_from))) do
+  local id = list[list_from + index - 1]
+  reply[index] = 0
+  if died and not seen[id] then
     ids[#ids + 1], seen[id] = id, true
-    reply[#reply] = 1
+    reply[index] = 1
   end
 end
 
@@ -1433,7 +1448,7 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "6cd9fe8f869946634dc1551d68f0ce19a1a97dbf",
+  sha1: "12838e197586206fcf2b055c31e9661b68837b27",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
@@ -1537,36 +1552,42 @@ local list, list_from = ARGV, 3 -- each: delay_ms (by counted attempts; the last
 
 local lease_expired = "lease expired: its worker stopped extending it"
 local now = now_ms()
-local expired_total = total(meta_key, "expired")
-redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
-redis.call("ZCARD", waiting_key)
 local expired = redis.call("ZRANGE", processing_key, "-inf", now, "BYSCORE", "LIMIT", 0, max_jobs)
 local next_end = tonumber(redis.call("ZRANGE", processing_key, #expired, #expired, "WITHSCORES")[2])
 local reply = { next_end and math.max(0, next_end - now) or -1 }
-local scores, attempts, errors = {}, {}, {}
-local earliest_due = math.huge
+if #expired == 0 then
+  return reply
+end
+local expired_total = total(meta_key, "expired")
+redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
+redis.call("ZCARD", waiting_key)
+local ids, scores, attempts, errors = {}, {}, {}, {}
 for _, lease in ipairs(expired) do
   local id = split_lease(lease)
   if id and redis.call("HEXISTS", jobs_key, id) == 1 then -- a lease without a job only goes
-    local count = count_of(redis.call("HGET", attempts_key, id)) + 1
-    local is_second_in_a_row = redis.call("HGET", errors_key, id) == lease_expired
-    local due = now + (is_second_in_a_row and milliseconds(list[math.min(list_from + count - 1, #list)]) or 0)
-    earliest_due = math.min(earliest_due, due)
-    scores[#scores + 1], scores[#scores + 2] = due, id
-    attempts[#attempts + 1], attempts[#attempts + 2] = id, count
-    errors[#errors + 1], errors[#errors + 2] = id, lease_expired
-    reply[#reply + 1], reply[#reply + 2] = id, count
+    ids[#ids + 1] = id
   end
 end
-
-if #expired > 0 then
-  redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)
+local counts = #ids > 0 and redis.call("HMGET", attempts_key, unpack(ids))
+local last_errors = #ids > 0 and redis.call("HMGET", errors_key, unpack(ids))
+local earliest_due = math.huge
+for index, id in ipairs(ids) do
+  local count = count_of(counts[index]) + 1
+  local is_second_in_a_row = last_errors[index] == lease_expired
+  local due = now + (is_second_in_a_row and milliseconds(list[math.min(list_from + count - 1, #list)]) or 0)
+  earliest_due = math.min(earliest_due, due)
+  scores[#scores + 1], scores[#scores + 2] = due, id
+  attempts[#attempts + 1], attempts[#attempts + 2] = id, count
+  errors[#errors + 1], errors[#errors + 2] = id, lease_expired
+  reply[#reply + 1], reply[#reply + 2] = id, count
 end
-if #scores > 0 then
+
+redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)
+if #ids > 0 then
   redis.call("HSET", attempts_key, unpack(attempts))
   redis.call("HSET", errors_key, unpack(errors))
   redis.call("ZADD", delayed_key, unpack(scores))
-  redis.call("HSET", meta_key, "expired", expired_total + #scores / 2)
+  redis.call("HSET", meta_key, "expired", expired_total + #ids)
   wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
 end
 return reply`,
@@ -1574,7 +1595,7 @@ return reply`,
 
 export const redrive = {
   name: "redrive",
-  sha1: "b0dd130f1226a49431c6fd1989c74fded652da40",
+  sha1: "89a9df03d02184ada7401b69cf78384b5736cd56",
   keys: ["delayed", "dead", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id"],
@@ -1645,14 +1666,13 @@ redis.call("HLEN", errors_key)
 redis.call("HLEN", attempts_key)
 
 local reply, ids, scores, seen = {}, {}, {}, {}
-for at = list_from, #list do
-  local id = list[at]
-  local is_dead = not seen[id] and redis.call("ZSCORE", dead_key, id)
-  reply[#reply + 1] = 0
-  if is_dead then
+for index, died in ipairs(redis.call("ZMSCORE", dead_key, unpack(list, list_from))) do
+  local id = list[list_from + index - 1]
+  reply[index] = 0
+  if died and not seen[id] then
     ids[#ids + 1], seen[id] = id, true
     if redis.call("HEXISTS", jobs_key, id) == 1 then
-      reply[#reply] = 1
+      reply[index] = 1
       scores[#scores + 1], scores[#scores + 2] = now, id
     end
   end

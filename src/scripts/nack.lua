@@ -17,10 +17,9 @@ local now = now_ms()
 local retried = total(meta_key, "retried")
 redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
 redis.call("ZCARD", waiting_key)
-redis.call("HLEN", errors_key)
 
-local reply, leases, scores, attempts, errors = {}, {}, {}, {}, {}
-local earliest_due, counted = math.huge, 0
+local reply, leases, scores, counted, errors = {}, {}, {}, {}, {}
+local earliest_due = math.huge
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
   local at = list_from + index * 5 - 5
   local id, delay_ms, counts, error_text = list[at], milliseconds(list[at + 2]), list[at + 3] == "1", list[at + 4]
@@ -34,20 +33,26 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
     reply[index], earliest_due = due, math.min(earliest_due, due)
     scores[#scores + 1], scores[#scores + 2] = due, id
     if counts then
-      counted = counted + 1
-      attempts[#attempts + 1], attempts[#attempts + 2] = id, count_of(redis.call("HGET", attempts_key, id)) + 1
+      counted[#counted + 1] = id
     end
     if error_text ~= "" then
       errors[#errors + 1], errors[#errors + 2] = id, error_text
     end
   end
 end
+local attempts = {}
+for index, count in ipairs(#counted > 0 and redis.call("HMGET", attempts_key, unpack(counted)) or {}) do
+  attempts[index * 2 - 1], attempts[index * 2] = counted[index], count_of(count) + 1
+end
+if #errors > 0 then
+  redis.call("HLEN", errors_key) -- checks the type
+end
 
 if #leases > 0 then
   redis.call("ZREM", processing_key, unpack(leases))
   if #attempts > 0 then
     redis.call("HSET", attempts_key, unpack(attempts))
-    redis.call("HSET", meta_key, "retried", retried + counted)
+    redis.call("HSET", meta_key, "retried", retried + #counted)
   end
   if #errors > 0 then
     redis.call("HSET", errors_key, unpack(errors))

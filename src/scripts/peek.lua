@@ -17,17 +17,20 @@ local ids = {}
 for at = list_from, #list do
   ids[#ids + 1] = list[at]
 end
+local envelopes = read_envelopes(jobs_key, ids, max_bytes)
+local dues = redis.call("ZMSCORE", delayed_key, unpack(ids, 1, #envelopes))
+local deaths = redis.call("ZMSCORE", dead_key, unpack(ids, 1, #envelopes))
+local attempts = redis.call("HMGET", attempts_key, unpack(ids, 1, #envelopes))
+local errors = redis.call("HMGET", errors_key, unpack(ids, 1, #envelopes))
 local reply = {}
-for index, envelope in ipairs(read_envelopes(jobs_key, ids, max_bytes)) do
-  local id = ids[index]
-  local due = tonumber(redis.call("ZSCORE", delayed_key, id))
-  local died = tonumber(redis.call("ZSCORE", dead_key, id))
+for index, envelope in ipairs(envelopes) do
+  local due, died = tonumber(dues[index]), tonumber(deaths[index])
   local state = (due and (due <= now and "due" or "delayed")) or (died and "dead") or "processing"
   local at = #reply
   reply[at + 1] = envelope and state or "gone"
   reply[at + 2] = due or died or -1
   reply[at + 3] = envelope or ""
-  reply[at + 4] = tonumber(redis.call("HGET", attempts_key, id) or 0) or 0
-  reply[at + 5] = redis.call("HGET", errors_key, id) or ""
+  reply[at + 4] = tonumber(attempts[index] or 0) or 0
+  reply[at + 5] = errors[index] or ""
 end
 return reply

@@ -15,12 +15,12 @@ redis.call("HLEN", attempts_key)
 redis.call("HLEN", errors_key)
 
 local reply, ids, seen = {}, {}, {}
-for at = list_from, #list do
-  local id = list[at]
-  reply[#reply + 1] = 0
-  if not seen[id] and redis.call("ZSCORE", dead_key, id) then
+for index, died in ipairs(redis.call("ZMSCORE", dead_key, unpack(list, list_from))) do
+  local id = list[list_from + index - 1]
+  reply[index] = 0
+  if died and not seen[id] then
     ids[#ids + 1], seen[id] = id, true
-    reply[#reply] = 1
+    reply[index] = 1
   end
 end
 

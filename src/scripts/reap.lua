@@ -18,36 +18,42 @@ local list, list_from = ARGV, 3 -- each: delay_ms (by counted attempts; the last
 
 local lease_expired = "lease expired: its worker stopped extending it"
 local now = now_ms()
-local expired_total = total(meta_key, "expired")
-redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
-redis.call("ZCARD", waiting_key)
 local expired = redis.call("ZRANGE", processing_key, "-inf", now, "BYSCORE", "LIMIT", 0, max_jobs)
 local next_end = tonumber(redis.call("ZRANGE", processing_key, #expired, #expired, "WITHSCORES")[2])
 local reply = { next_end and math.max(0, next_end - now) or -1 }
-local scores, attempts, errors = {}, {}, {}
-local earliest_due = math.huge
+if #expired == 0 then
+  return reply
+end
+local expired_total = total(meta_key, "expired")
+redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
+redis.call("ZCARD", waiting_key)
+local ids, scores, attempts, errors = {}, {}, {}, {}
 for _, lease in ipairs(expired) do
   local id = split_lease(lease)
   if id and redis.call("HEXISTS", jobs_key, id) == 1 then -- a lease without a job only goes
-    local count = count_of(redis.call("HGET", attempts_key, id)) + 1
-    local is_second_in_a_row = redis.call("HGET", errors_key, id) == lease_expired
-    local due = now + (is_second_in_a_row and milliseconds(list[math.min(list_from + count - 1, #list)]) or 0)
-    earliest_due = math.min(earliest_due, due)
-    scores[#scores + 1], scores[#scores + 2] = due, id
-    attempts[#attempts + 1], attempts[#attempts + 2] = id, count
-    errors[#errors + 1], errors[#errors + 2] = id, lease_expired
-    reply[#reply + 1], reply[#reply + 2] = id, count
+    ids[#ids + 1] = id
   end
 end
-
-if #expired > 0 then
-  redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)
+local counts = #ids > 0 and redis.call("HMGET", attempts_key, unpack(ids))
+local last_errors = #ids > 0 and redis.call("HMGET", errors_key, unpack(ids))
+local earliest_due = math.huge
+for index, id in ipairs(ids) do
+  local count = count_of(counts[index]) + 1
+  local is_second_in_a_row = last_errors[index] == lease_expired
+  local due = now + (is_second_in_a_row and milliseconds(list[math.min(list_from + count - 1, #list)]) or 0)
+  earliest_due = math.min(earliest_due, due)
+  scores[#scores + 1], scores[#scores + 2] = due, id
+  attempts[#attempts + 1], attempts[#attempts + 2] = id, count
+  errors[#errors + 1], errors[#errors + 2] = id, lease_expired
+  reply[#reply + 1], reply[#reply + 2] = id, count
 end
-if #scores > 0 then
+
+redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)
+if #ids > 0 then
   redis.call("HSET", attempts_key, unpack(attempts))
   redis.call("HSET", errors_key, unpack(errors))
   redis.call("ZADD", delayed_key, unpack(scores))
-  redis.call("HSET", meta_key, "expired", expired_total + #scores / 2)
+  redis.call("HSET", meta_key, "expired", expired_total + #ids)
   wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
 end
 return reply

@@ -20,14 +20,13 @@ redis.call("HLEN", errors_key)
 redis.call("HLEN", attempts_key)
 
 local reply, ids, scores, seen = {}, {}, {}, {}
-for at = list_from, #list do
-  local id = list[at]
-  local is_dead = not seen[id] and redis.call("ZSCORE", dead_key, id)
-  reply[#reply + 1] = 0
-  if is_dead then
+for index, died in ipairs(redis.call("ZMSCORE", dead_key, unpack(list, list_from))) do
+  local id = list[list_from + index - 1]
+  reply[index] = 0
+  if died and not seen[id] then
     ids[#ids + 1], seen[id] = id, true
     if redis.call("HEXISTS", jobs_key, id) == 1 then
-      reply[#reply] = 1
+      reply[index] = 1
       scores[#scores + 1], scores[#scores + 2] = now, id
     end
   end

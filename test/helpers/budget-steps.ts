@@ -1,5 +1,5 @@
 /** The calls whose commands docs/command-budget.md lists, each on a queue made ready for it. */
-import type { Redis } from "ioredis";
+import { Cluster, type Redis } from "ioredis";
 import { onTestFinished } from "vitest";
 import { queueKeys, type QueueKeys, wakeChannelPrefix } from "../../src/core/store/keys.ts";
 import {
@@ -18,6 +18,15 @@ export const patient = {
   pollIntervalMs: 3_600_000,
   visibilityTimeoutMs: 3_600_000,
 } satisfies WorkerOptions;
+
+/** A queue on a cluster of one node. */
+export function clusterQueue(url: string): Queue<string> {
+  const client = new Cluster([url], { redisOptions: { disconnectTimeout: 100 } });
+  onTestFinished(() => client.disconnect());
+  const queue = new Queue<string>(uniqueName("budget"), { connection: client });
+  onTestFinished(() => queue.close());
+  return queue;
+}
 
 /** A queue of the test's own on a server of its own. */
 export class BudgetScene {

@@ -5,13 +5,12 @@
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Cluster, type Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { CLUSTER_REFRESH_INTERVAL_MS } from "../../src/core/model/limits.ts";
+import { CLUSTER_REFRESH_MAX_MS } from "../../src/core/model/limits.ts";
 import { resolveWorkerOptions } from "../../src/core/model/worker-options.ts";
-import { Queue } from "../../src/index.ts";
 import { type RedisServer, startServer } from "../../tools/redis/start-server.ts";
-import { BudgetScene, patient, steps } from "../helpers/budget-steps.ts";
+import { BudgetScene, clusterQueue, patient, steps } from "../helpers/budget-steps.ts";
 import {
   budgetRows,
   describeCalls,
@@ -21,7 +20,7 @@ import {
 import { type ClientCommand, CommandMonitor } from "../helpers/command-monitor.ts";
 import { gate, testWorker } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { rawRedis, uniqueName } from "../helpers/redis.ts";
+import { rawRedis } from "../helpers/redis.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
 let server: RedisServer;
@@ -212,23 +211,25 @@ describe("an idle worker", () => {
   test("on a cluster, has one more timer, that of the wake-ups' connection", async () => {
     const cluster = await startServer({ args: ["--cluster-enabled", "yes"] });
     onTestFinished(() => cluster.stop());
-    const node = rawRedis(cluster.url);
-    const watch = await CommandMonitor.open(node);
+    const watch = await CommandMonitor.open(rawRedis(cluster.url));
     onTestFinished(() => watch.close());
-    const client = new Cluster([cluster.url], { redisOptions: { disconnectTimeout: 100 } });
-    onTestFinished(() => client.disconnect());
-    const queue = new Queue(uniqueName("budget"), { connection: client });
-    onTestFinished(() => queue.close());
-    const worker = await testWorker(queue, () => undefined, patient);
+    const worker = await testWorker(clusterQueue(cluster.url), () => undefined, patient);
     await waitFor(() => worker.health().lastLookAgeMs !== undefined);
-    const commands = await watch.during(() => watch.until("CLUSTER SLOTS", 1));
+    const commands = await watch.during(async () => {
+      await rawRedis(cluster.url).call("CLIENT", "KILL", "TYPE", "pubsub"); // a sign, upon which it asks more often
+      await watch.until("CLUSTER SLOTS", 4);
+    });
+    const [before, last] = commands.filter(({ name }) => name === "CLUSTER SLOTS").slice(-2);
+    expect(last!.atMs - before!.atMs).toBeGreaterThan(1_000); // and then ever more seldom
     // On a connection that ioredis opens for it, and on which it introduces itself.
-    const others = commands.filter(({ name }) => name !== "CLIENT");
-    expect(new Set(commands.map(({ connection }) => connection)).size).toBe(1);
-    expect(describeCalls(others)).toBe("1 `CLUSTER SLOTS`");
-    const everyMs = CLUSTER_REFRESH_INTERVAL_MS;
-    const cells = ["`CLUSTER SLOTS`", `${everyMs} ms`, `${perMinute(everyMs)}`];
+    const ask = commands.filter(({ connection }) => connection === last!.connection);
+    expect(describeCalls(ask.filter(({ name }) => name !== "CLIENT"))).toBe("1 `CLUSTER SLOTS`");
+    const asks = perMinute(CLUSTER_REFRESH_MAX_MS);
+    const cells = ["`CLUSTER SLOTS`", `${CLUSTER_REFRESH_MAX_MS} ms`, `${asks}`];
     expectBudget(heading, "On a cluster, once a process: asks where slots are", ...cells);
+    const { pollIntervalMs, visibilityTimeoutMs } = resolveWorkerOptions({});
+    const others = perMinute(pollIntervalMs) + perMinute(visibilityTimeoutMs);
+    expect(others + asks * ask.length).toBeLessThanOrEqual(15);
   });
 
   test("has no timers but those of the page", () => {
@@ -248,6 +249,7 @@ describe("an idle worker", () => {
       "engine/reaper.ts", // looks for expired leases
       "engine/settler.ts", // repeats what had no answer
       "store/connection.ts", // sends nothing: gives up calls
+      "store/slot-watch.ts", // asks where slots are, on a cluster
     ]);
   });
 });

@@ -6,13 +6,14 @@ import { ConsumerPool } from "../../src/core/engine/consumer-pool.ts";
 import { Consumer } from "../../src/core/engine/consumer.ts";
 import { DurableProducer } from "../../src/core/engine/durable-producer.ts";
 import { Executor } from "../../src/core/engine/executor.ts";
+import { Extender } from "../../src/core/engine/extender.ts";
 import { LeaseKeeper } from "../../src/core/engine/lease-keeper.ts";
 import type { Part } from "../../src/core/engine/part.ts";
 import { Producer } from "../../src/core/engine/producer.ts";
 import { QueueCore } from "../../src/core/engine/queue-core.ts";
 import { Reaper } from "../../src/core/engine/reaper.ts";
 import { Settler } from "../../src/core/engine/settler.ts";
-import { ShardClaims } from "../../src/core/engine/shard-claims.ts";
+import { type LeaseCalls, ShardClaims } from "../../src/core/engine/shard-claims.ts";
 import { ShardWorker } from "../../src/core/engine/shard-worker.ts";
 import { Slots } from "../../src/core/engine/slots.ts";
 import { Waker } from "../../src/core/engine/waker.ts";
@@ -47,6 +48,10 @@ function newExecutor({ options, telemetry }: QueueCore): Executor {
   });
 }
 
+function leaseCalls({ store }: { store: JobStore }): LeaseCalls {
+  return { settler: new Settler(store, failure), extender: new Extender(store) };
+}
+
 const parts: Record<string, MakePart> = {
   Batcher: () =>
     new Batcher({ send: (items) => Promise.resolve(items), maxItems: 1, maxBatchesInFlight: 1 }),
@@ -60,11 +65,12 @@ const parts: Record<string, MakePart> = {
       onLook: nothing,
       onError: failure,
     }),
-  Consumer: (core) => new Consumer(core, [new Settler(core.store, failure)]),
+  Consumer: (core) => new Consumer(core, [leaseCalls(core)]),
   ConsumerPool: (core) => new ConsumerPool(core),
   DurableProducer: ({ store, options }) =>
     new DurableProducer(store, new DurableConnection(new Connection(options)), 1_000),
   Executor: (core) => newExecutor(core),
+  Extender: ({ store }) => new Extender(store),
   LeaseKeeper: ({ store }) =>
     new LeaseKeeper({ store, visibilityTimeoutMs: 200, onError: failure }),
   Producer: ({ store }) => new Producer(store, 1_000),
@@ -78,7 +84,7 @@ const parts: Record<string, MakePart> = {
     }),
   Settler: ({ store }) => new Settler(store, failure),
   ShardClaims: (core) =>
-    new ShardClaims(core.store, new Settler(core.store, failure), core, {
+    new ShardClaims(core.store, leaseCalls(core), core, {
       consumerId: uniqueName("w"),
       onWake: nothing,
     }),

@@ -164,9 +164,12 @@ test("a prefetched job that was lost while it waited is not run", async () => {
   expect(ran).toEqual(["first"]);
 });
 
-test("redriving a number of dead letters does not send the same ones round", async () => {
+test.each([
+  { dead: 150, limit: 10_000 },
+  { dead: 50, limit: 100 }, // one page
+])("redriving $limit of $dead dead letters sends none round twice", async ({ dead, limit }) => {
   const { queue, another } = testQueue<number>();
-  await queue.enqueueMany(Array.from({ length: 150 }, (_, data) => ({ data, maxAttempts: 1 })));
+  await queue.enqueueMany(Array.from({ length: dead }, (_, data) => ({ data, maxAttempts: 1 })));
   let runs = 0;
   await testWorker(
     another(),
@@ -176,10 +179,10 @@ test("redriving a number of dead letters does not send the same ones round", asy
     },
     { concurrency: 50 },
   );
-  await waitFor(async () => (await queue.stats()).dead === 150);
-  expect(await queue.dead.redrive({ limit: 10_000 })).toBe(150);
-  await waitFor(async () => (await queue.stats()).dead === 150);
-  expect(runs).toBe(300);
+  await waitFor(async () => (await queue.stats()).dead === dead);
+  expect(await queue.dead.redrive({ limit })).toBe(dead);
+  await waitFor(async () => (await queue.stats()).dead === dead);
+  expect(runs).toBe(2 * dead);
 });
 
 test("a signal that is none is refused", async () => {

@@ -20,12 +20,9 @@ const redrive = [
   unchecked("waiting", `redis.call("ZCARD", waiting_key)`),
   unchecked("errors", `redis.call("HLEN", errors_key)`),
   unchecked("attempts", `redis.call("HLEN", attempts_key)`),
-  mutant(
-    "redrives what is not dead",
-    `not seen[id] and redis.call("ZSCORE", dead_key, id)`,
-    "not seen[id]",
-  ),
-  mutant("redrives an id twice", `not seen[id] and redis.call`, "redis.call"),
+  mutant("redrives what is not dead", "if died and not seen[id] then", "if not seen[id] then"),
+  mutant("redrives an id twice", "if died and not seen[id] then", "if died then"),
+  mutant("takes an id for the next", "list[list_from + index - 1]", "list[list_from + index]"),
   mutant(
     "redrives an id without a job",
     `if redis.call("HEXISTS", jobs_key, id) == 1 then`,
@@ -48,12 +45,9 @@ const purge = [
   unchecked("jobs", `redis.call("HLEN", jobs_key)${CHECKS_TYPES}`),
   unchecked("attempts", `redis.call("HLEN", attempts_key)`),
   unchecked("errors", `redis.call("HLEN", errors_key)`),
-  mutant("purges an id twice", "not seen[id] and redis.call", "redis.call"),
-  mutant(
-    "purges what is not dead",
-    `redis.call("ZSCORE", dead_key, id) then`,
-    `redis.call("HEXISTS", jobs_key, id) == 1 then`,
-  ),
+  mutant("purges an id twice", "if died and not seen[id] then", "if died then"),
+  mutant("purges what is not dead", "if died and not seen[id] then", "if not seen[id] then"),
+  mutant("takes an id for the next", "list[list_from + index - 1]", "list[list_from + index]"),
   mutant("writes where nothing is dead", "if #ids > 0 then", "if true then"),
   mutant("leaves the job among the dead", `redis.call("ZREM", dead_key, unpack(ids))`, ""),
   mutant("leaves the envelope", `redis.call("HDEL", jobs_key, unpack(ids))`, ""),
@@ -72,9 +66,20 @@ const cancel = [
     `if not redis.call("ZSCORE", delayed_key, id) then`,
     "if false then",
   ),
-  unchecked("jobs", `redis.call("HLEN", jobs_key)${CHECKS_TYPES}`),
-  unchecked("attempts", `redis.call("HLEN", attempts_key)`),
-  unchecked("errors", `redis.call("HLEN", errors_key)`),
+  unchecked("jobs", `redis.call("HLEN", jobs_key)${CHECKS_TYPE}`),
+  aboutFailing(
+    mutant(
+      "does not check the types of attempts and errors",
+      `redis.call("EXISTS", attempts_key, errors_key) > 0`,
+      `redis.call("EXISTS", attempts_key, errors_key) > 2`,
+    ),
+  ),
+  mutant("never looks for attempts and errors", "if has_history then", "if false then"),
+  mutant(
+    "looks for attempts only",
+    ` + redis.call("HLEN", errors_key) > 0`,
+    ` + 0 * redis.call("HLEN", errors_key) > 0`,
+  ),
   mutant("leaves the job in delayed", `redis.call("ZREM", delayed_key, id)`, ""),
   mutant("leaves the envelope", `redis.call("HDEL", jobs_key, id)`, ""),
   mutant("leaves the attempts", `redis.call("HDEL", attempts_key, id)`, ""),
@@ -173,10 +178,10 @@ const peek = [
   mutant("answers no time", "due or died or -1", "-1"),
   mutant(
     "fails at a spoilt count",
-    `tonumber(redis.call("HGET", attempts_key, id) or 0) or 0`,
-    `tonumber(redis.call("HGET", attempts_key, id) or 0) + 0`,
+    "tonumber(attempts[index] or 0) or 0",
+    "tonumber(attempts[index] or 0) + 0",
   ),
-  mutant("answers no error", `redis.call("HGET", errors_key, id) or ""`, `""`),
+  mutant("answers no error", `errors[index] or ""`, `""`),
 ];
 
 const listDead = [

@@ -1,13 +1,15 @@
 /** Ways to break what happens to jobs that are held. */
-import { mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
+import { aboutFailing, mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
 
 const COUNTING = [
-  mutant("starts to count anew", `count_of(redis.call("HGET", attempts_key, id)) + 1`, "1"),
+  mutant("starts to count anew", "count_of(count) + 1", "1"),
+  mutant("fails at a spoilt count", "count_of(count) + 1", "(count or 0) + 1"),
   mutant(
-    "fails at a spoilt count",
-    `count_of(redis.call("HGET", attempts_key, id)) + 1`,
-    `(redis.call("HGET", attempts_key, id) or 0) + 1`,
+    "counts for the first job of a list",
+    "= counted[index], count_of",
+    "= counted[1], count_of",
   ),
+  mutant("asks where nothing is counted", "#counted > 0 and redis.call", "redis.call"),
 ];
 
 const ack = [
@@ -51,7 +53,13 @@ const nack = [
     `redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write`,
   ),
   unchecked("waiting", `redis.call("ZCARD", waiting_key)`),
-  unchecked("errors", `redis.call("HLEN", errors_key)`),
+  aboutFailing(
+    mutant(
+      "does not check the type of errors",
+      'if #errors > 0 then\n  redis.call("HLEN"',
+      'if false then\n  redis.call("HLEN"',
+    ),
+  ),
   mutant("takes any delay", "milliseconds(list[at + 2])", "tonumber(list[at + 2])"),
   mutant("ignores the delay", "local due = now + delay_ms", "local due = now"),
   mutant("answers that no job is gone", "reply[index] = exists and 0 or -1", "reply[index] = 0"),
@@ -63,7 +71,7 @@ const nack = [
   mutant("stores an empty error", `if error_text ~= "" then`, "if true then"),
   mutant("stores no error", `if error_text ~= "" then`, "if false then"),
   mutant("leaves the lease", `redis.call("ZREM", processing_key, unpack(leases))`, ""),
-  mutant("counts a batch as one", "retried + counted", "retried + 1"),
+  mutant("counts a batch as one", "retried + #counted", "retried + 1"),
   mutant("writes where nothing is counted", "if #attempts > 0 then", "if true then"),
   mutant("writes where nothing is held", "if #leases > 0 then", "if true then"),
   mutant("writes where no job is left", "if #scores > 0 then", "if true then"),
@@ -139,22 +147,22 @@ const reap = [
     "processing_key, 0, 0,",
   ),
   mutant("names a time that has passed", "math.max(0, next_end - now)", "next_end - now"),
+  mutant("goes on where no lease has ended", "if #expired == 0 then", "if false then"),
   mutant(
     "gives back a lease without a job",
     'if id and redis.call("HEXISTS", jobs_key, id) == 1 then',
     "if id then",
   ),
-  ...COUNTING,
+  mutant("lets no job wait its backoff", "last_errors[index] == lease_expired", "false"),
+  mutant("lets every job wait its backoff", "last_errors[index] == lease_expired", "true"),
   mutant(
-    "lets no job wait its backoff",
-    `redis.call("HGET", errors_key, id) == lease_expired`,
-    "false",
+    "looks at the last error of the first job only",
+    "last_errors[index] == lease_expired",
+    "last_errors[1] == lease_expired",
   ),
-  mutant(
-    "lets every job wait its backoff",
-    `redis.call("HGET", errors_key, id) == lease_expired`,
-    "true",
-  ),
+  mutant("starts to count anew", "count_of(counts[index]) + 1", "1"),
+  mutant("fails at a spoilt count", "count_of(counts[index]) + 1", "(counts[index] or 0) + 1"),
+  mutant("counts on from the first job's count", "count_of(counts[index])", "count_of(counts[1])"),
   mutant(
     "takes any backoff",
     "milliseconds(list[math.min(list_from + count - 1, #list)])",
@@ -173,15 +181,14 @@ const reap = [
   mutant("wakes for the last job of a list", "math.min(earliest_due, due)", "due"),
   mutant("leaves the leases", `redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)`, ""),
   mutant("removes one lease too many", "0, #expired - 1)", "0, #expired)"),
-  mutant("removes all leases where none has ended", "if #expired > 0 then", "if true then"),
   mutant("stores no attempts", `redis.call("HSET", attempts_key, unpack(attempts))`, ""),
   mutant("stores no error", `redis.call("HSET", errors_key, unpack(errors))`, ""),
-  mutant("counts a batch as one", "expired_total + #scores / 2", "expired_total + 1"),
-  mutant("writes where no job is left", "if #scores > 0 then", "if true then"),
+  mutant("counts a batch as one", "expired_total + #ids", "expired_total + 1"),
+  mutant("writes where no job is left", "if #ids > 0 then", "if true then"),
   mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)", ""),
   writesFirst(
-    `if #expired > 0 then`,
-    `if #scores > 0 then\n  redis.call("HSET", attempts_key, unpack(attempts))\nend`,
+    `redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)`,
+    `if #ids > 0 then\n  redis.call("HSET", attempts_key, unpack(attempts))\nend`,
   ),
 ];
 

@@ -3,16 +3,18 @@ import { OverloadedError } from "../model/errors.ts";
 import { MAX_CONCURRENT_CLAIMS } from "../model/limits.ts";
 import type { ResolvedClaimOptions } from "../model/worker-options.ts";
 import { type ClaimTask, Consumer } from "./consumer.ts";
+import { Extender } from "./extender.ts";
 import type { Delivery } from "./manual-delivery.ts";
 import type { Part } from "./part.ts";
 import type { QueueCore } from "./queue-core.ts";
 import { Settler } from "./settler.ts";
+import type { LeaseCalls } from "./shard-claims.ts";
 
 export class ConsumerPool implements Part {
   readonly #core: QueueCore;
   readonly #idle: Consumer[] = [];
   readonly #busy = new Set<Consumer>();
-  #settlers: readonly Settler[] | undefined;
+  #leaseCalls: readonly LeaseCalls[] | undefined;
 
   constructor(core: QueueCore) {
     this.#core = core;
@@ -39,7 +41,8 @@ export class ConsumerPool implements Part {
   async stop(): Promise<void> {
     const consumers = [...this.#busy, ...this.#idle.splice(0)];
     await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
-    await Promise.all(this.#settlers?.map((settler) => settler.stop()) ?? []);
+    const calls = this.#leaseCalls?.flatMap(({ settler, extender }) => [settler, extender]) ?? [];
+    await Promise.all(calls.map((part) => part.stop()));
   }
 
   async #claim<T>(task: ClaimTask): Promise<Delivery<T>[]> {
@@ -49,8 +52,11 @@ export class ConsumerPool implements Part {
       );
     }
     // A delivery's own calls report their failures to their caller, so the settler has none to report.
-    this.#settlers ??= this.#core.shards.map(({ store }) => new Settler(store, () => undefined));
-    const consumer = this.#idle.pop() ?? new Consumer(this.#core, this.#settlers);
+    this.#leaseCalls ??= this.#core.shards.map(({ store }) => ({
+      settler: new Settler(store, () => undefined),
+      extender: new Extender(store),
+    }));
+    const consumer = this.#idle.pop() ?? new Consumer(this.#core, this.#leaseCalls);
     this.#busy.add(consumer);
     try {
       return await consumer.claim<T>(task);

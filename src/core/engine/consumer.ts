@@ -15,8 +15,7 @@ import { Delivery } from "./manual-delivery.ts";
 import type { Part } from "./part.ts";
 import type { QueueCore } from "./queue-core.ts";
 import { retryPauseMs } from "./retry-pause.ts";
-import type { Settler } from "./settler.ts";
-import { byAnswer, ShardClaims, type TakenJobs } from "./shard-claims.ts";
+import { byAnswer, type LeaseCalls, ShardClaims, type TakenJobs } from "./shard-claims.ts";
 
 /** Longest time between two looks of a waiting claim, as for a worker at its defaults. */
 const POLL_INTERVAL_MS = 5_000;
@@ -54,8 +53,8 @@ export class Consumer implements Part {
   #claiming: Promise<unknown> | undefined;
   #isStopped = false;
 
-  /** @param settlers one a shard, in their order */
-  constructor(core: QueueCore, settlers: readonly Settler[]) {
+  /** @param leaseCalls one a shard, in their order */
+  constructor(core: QueueCore, leaseCalls: readonly LeaseCalls[]) {
     this.#core = core;
     const onWake = () => {
       this.#isWoken = true;
@@ -63,7 +62,8 @@ export class Consumer implements Part {
     };
     const consumerId = newWorkerId();
     this.#shards = core.shards.map(
-      ({ store }, index) => new ShardClaims(store, settlers[index]!, core, { consumerId, onWake }),
+      ({ store }, index) =>
+        new ShardClaims(store, leaseCalls[index]!, core, { consumerId, onWake }),
     );
   }
 
@@ -233,7 +233,7 @@ export class Consumer implements Part {
   }
 
   async #openOne<T>(
-    { store, settler }: ShardClaims,
+    { settler, extender }: ShardClaims,
     claimed: ClaimedJob,
     lease: Lease,
     { visibilityTimeoutMs, maxAttempts, telemetry: claiming }: ClaimTask,
@@ -247,15 +247,13 @@ export class Consumer implements Part {
     }
     claiming?.addLink(lease.telemetry?.handOver(opened.envelope));
     const extend = async () => {
-      const extendedAt = monotonicNow();
-      const [isHeld] = await store.extend([lease], visibilityTimeoutMs);
-      if (!isHeld) {
+      if (!(await extender.extend(lease, visibilityTimeoutMs))) {
         lease.telemetry?.leaseLost("extend");
         throw leaseLost(lease.id, "its token is no longer in force");
       }
-      lease.renew(extendedAt, visibilityTimeoutMs);
     };
-    return new Delivery<T>({ ...opened, claimed, lease, maxAttempts, extend }, settler);
+    const { envelope, data } = opened;
+    return new Delivery<T>({ claimed, lease, envelope, data, maxAttempts, extend }, settler);
   }
 
   #unregister(): void {

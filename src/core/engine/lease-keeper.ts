@@ -2,10 +2,10 @@
  * Keeps the leases of running jobs: extends them together at a third of the visibility timeout, and
  * declares lost those that Redis refuses to extend or whose own deadline has passed.
  */
-import { untraced } from "../../telemetry/contexts.ts";
 import { monotonicNow, startTimer, type Timer } from "../model/clock.ts";
 import { RETRY_PAUSE_MAX_MS, SETTLE_BATCH_JOBS } from "../model/limits.ts";
 import type { JobStore } from "../store/job-store.ts";
+import { Extender } from "./extender.ts";
 import { type Lease, leaseLost } from "./lease.ts";
 import type { Part } from "./part.ts";
 
@@ -19,23 +19,27 @@ const REFUSED = "its token is no longer in force";
 
 export class LeaseKeeper implements Part {
   readonly #options: LeaseKeeperOptions;
+  readonly #extender: Extender;
   readonly #leases = new Set<Lease>();
   #timer: Timer | undefined;
   #isStopped = false;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
+    this.#extender = new Extender(options.store);
   }
 
   start(): void {
     // The timer runs only while leases are held.
   }
 
-  stop(): void {
+  /** Resolves when the calls of handlers have been answered. */
+  stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#leases.clear();
+    return this.#extender.stop();
   }
 
   add(lease: Lease): void {
@@ -50,34 +54,24 @@ export class LeaseKeeper implements Part {
   }
 
   /**
-   * Extends the leases now; which of them Redis has extended.
+   * At a handler's request, together with those of others.
    *
-   * @throws HoldfastError if Redis gives no answer; refused leases are declared lost instead
+   * @throws LeaseLostError if Redis refuses, HoldfastError if it gives no answer
    */
-  async extend(leases: readonly Lease[]): Promise<boolean[]> {
-    const { store, visibilityTimeoutMs } = this.#options;
-    const sentAt = monotonicNow();
-    for (const lease of leases) lease.isBeingExtended = true;
-    try {
-      const extended = await untraced(() => store.extend(leases, visibilityTimeoutMs));
-      for (const [index, lease] of leases.entries()) {
-        if (extended[index]) {
-          lease.renew(sentAt, visibilityTimeoutMs);
-        } else {
-          this.#lose(lease, REFUSED);
-        }
-      }
-      return extended;
-    } finally {
-      for (const lease of leases) lease.isBeingExtended = false;
+  async extendOne(lease: Lease): Promise<void> {
+    const isHeld = await this.#extender.extend(lease, this.#options.visibilityTimeoutMs);
+    if (!isHeld) this.#lose(lease, REFUSED);
+    if (!isHeld || lease.lost) {
+      throw lease.lost ?? leaseLost(lease.id, REFUSED);
     }
   }
 
-  /** @throws LeaseLostError if Redis refuses */
-  async extendOne(lease: Lease): Promise<void> {
-    const [isHeld] = await this.extend([lease]);
-    if (!isHeld || lease.lost) {
-      throw lease.lost ?? leaseLost(lease.id, REFUSED);
+  /** Refused leases are declared lost. */
+  async #extendAll(leases: readonly Lease[]): Promise<void> {
+    const { visibilityTimeoutMs } = this.#options;
+    const extended = await this.#extender.extendAll(leases, visibilityTimeoutMs);
+    for (const [index, lease] of leases.entries()) {
+      if (!extended[index]) this.#lose(lease, REFUSED);
     }
   }
 
@@ -105,7 +99,7 @@ export class LeaseKeeper implements Part {
       }
     }
     for (let first = 0; first < due.length; first += SETTLE_BATCH_JOBS) {
-      this.extend(due.slice(first, first + SETTLE_BATCH_JOBS)).catch(onError);
+      this.#extendAll(due.slice(first, first + SETTLE_BATCH_JOBS)).catch(onError);
     }
     if (this.#leases.size > 0 && !this.#isStopped) {
       this.#schedule(Math.min(earliestDeadline - now, this.#tickMs(due.length > 0)));

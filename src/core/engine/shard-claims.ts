@@ -10,6 +10,7 @@ import { CALL_TIMEOUT_MS } from "../model/limits.ts";
 import { RELEASE } from "../model/outcome.ts";
 import type { JobStore } from "../store/job-store.ts";
 import type { ClaimReply, ClaimRequest } from "../store/messages.ts";
+import type { Extender } from "./extender.ts";
 import { renewLateJobs } from "./late-jobs.ts";
 import { Lease } from "./lease.ts";
 import type { Part } from "./part.ts";
@@ -21,6 +22,12 @@ import { Waker } from "./waker.ts";
 /** Jobs of one claim. */
 export type TakenJobs = Pick<ClaimReply, "token" | "jobs">;
 
+/** What the deliveries of one shard are settled and extended with, whoever claimed them. */
+export interface LeaseCalls {
+  readonly settler: Settler;
+  readonly extender: Extender;
+}
+
 interface SentClaim {
   readonly request: ClaimRequest;
   readonly firstSentAt: number;
@@ -31,6 +38,7 @@ interface SentClaim {
 export class ShardClaims implements Part {
   readonly store: JobStore;
   readonly settler: Settler;
+  readonly extender: Extender;
   readonly waker: Waker;
   readonly #telemetry: QueueTelemetry;
   readonly #consumerId: string;
@@ -40,12 +48,13 @@ export class ShardClaims implements Part {
 
   constructor(
     store: JobStore,
-    settler: Settler,
+    { settler, extender }: LeaseCalls,
     { subscriber, telemetry }: QueueCore,
     { consumerId, onWake }: { consumerId: string; onWake: () => void },
   ) {
     this.store = store;
     this.settler = settler;
+    this.extender = extender;
     this.#telemetry = telemetry;
     this.#consumerId = consumerId;
     this.waker = new Waker({

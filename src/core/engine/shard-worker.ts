@@ -92,8 +92,12 @@ export class ShardWorker implements Part {
   /** Gives up on what is held, and on outcomes without an answer. */
   async stop(): Promise<void> {
     this.waker.stop();
-    this.keeper.stop();
-    await Promise.all([this.claimer.stop(), this.settler.stop(), this.reaper.stop()]);
+    await Promise.all([
+      this.keeper.stop(),
+      this.claimer.stop(),
+      this.settler.stop(),
+      this.reaper.stop(),
+    ]);
   }
 
   #onLook(reply: ClaimReply): void {

@@ -94,8 +94,10 @@ export const ENQUEUE_TRY_MIN_MS = 50;
 export const CALL_TIMEOUT_MS = 5_000;
 /** One node of a cluster is waited for this long where the others can do without it. */
 export const NODE_TIMEOUT_MS = 1_000;
-/** How often a cluster's subscriber asks where slots are: as often as a worker polls. */
-export const CLUSTER_REFRESH_INTERVAL_MS = 5_000;
+/** A cluster's subscriber asks where slots are, soon after a sign that they have moved, then ever more seldom. */
+export const CLUSTER_REFRESH_MIN_MS = 1_000;
+/** Each time ioredis opens a connection: with an idle worker's looks that makes 15 commands a minute. */
+export const CLUSTER_REFRESH_MAX_MS = 300_000;
 /** A worker starts without wake-ups if its subscription takes longer: they are hints. */
 export const SUBSCRIBE_TIMEOUT_MS = 1_000;
 /** What `close` grants to the last calls, beyond its own timeout. */

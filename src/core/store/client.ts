@@ -48,7 +48,7 @@ export interface RedisClient {
   sunsubscribe(channel: string): Promise<unknown>;
   nodes(role: "master" | "all"): RedisClient[];
   /** Of a cluster client: asks anew which node has which slots. */
-  refreshSlotsCache?(): void;
+  refreshSlotsCache?(callback?: () => void): void;
   duplicate(...args: unknown[]): RedisClient;
   connect(): Promise<void>;
   disconnect(reconnect?: boolean): void;

@@ -1,9 +1,10 @@
 /** The connection that hears wake-ups: one for all queues of a process that share a Redis. */
-import { CLUSTER_REFRESH_INTERVAL_MS, DISCONNECT_TIMEOUT_MS } from "../model/limits.ts";
+import { DISCONNECT_TIMEOUT_MS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import { outliveSocketErrors, type RedisClient } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { translateError } from "./redis-errors.ts";
+import { SlotWatch } from "./slot-watch.ts";
 
 export interface Subscription {
   /** Called for each wake-up, and whenever some may have been missed. */
@@ -17,6 +18,7 @@ const subscribers = new Map<unknown, Subscriber>();
 
 export class Subscriber {
   readonly #client: RedisClient;
+  readonly #slotWatch: SlotWatch | undefined;
   readonly #registryKey: unknown;
   readonly #subscriptions = new Map<string, Subscription>();
   /** Channels whose first SSUBSCRIBE has no answer yet; ioredis sends it once there is a connection. */
@@ -42,6 +44,9 @@ export class Subscriber {
     // A lost connection is mended by ioredis and costs at most a poll interval; nothing to report.
     this.#client.on("error", () => undefined);
     outliveSocketErrors(this.#client);
+    this.#slotWatch = client.isCluster
+      ? new SlotWatch({ subscriber: this.#client, queues: client, channels: this.#subscriptions })
+      : undefined;
   }
 
   async subscribe(channel: string, subscription: Subscription): Promise<void> {
@@ -61,6 +66,7 @@ export class Subscriber {
     this.#subscriptions.delete(channel);
     if (this.#subscriptions.size === 0) {
       subscribers.delete(this.#registryKey);
+      this.#slotWatch?.stop();
       this.#client.disconnect();
     } else if (this.#client.status === "ready") {
       // If this fails, the connection is gone and the channel with it.
@@ -114,8 +120,8 @@ function duplicateForSubscribing(client: RedisClient): RedisClient {
     keyPrefix: "",
     enableOfflineQueue: true,
     shardedSubscribers: true,
-    // It sends nothing that would tell it that slots have moved: it has to ask.
-    slotsRefreshInterval: CLUSTER_REFRESH_INTERVAL_MS,
+    // The slot watch asks instead.
+    slotsRefreshInterval: 0,
     redisOptions,
   });
 }

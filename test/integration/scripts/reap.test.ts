@@ -139,6 +139,18 @@ describe("reap", () => {
     await queue.checkInvariant();
   });
 
+  it("writes nothing else where no lease that ended has a job", async () => {
+    const queue = openQueue();
+    await queue.plantScore("processing", "lost:7", -3_000);
+    const end = await queue.plantHeld("a", 7, 30_000);
+    const { reply, changes, from, to } = await queue.watch(() =>
+      queue.runOnBreach(reap, { maxJobs: 10, wakeChannel: "" }, [0]),
+    );
+    expect(reply).toHaveLength(1);
+    expectWithin((reply as number[])[0], end - to, end - from);
+    expect(changes).toEqual({ processing: { "lost:7": null } });
+  });
+
   it("gives back a claim in whole once its visibility timeout has passed", async () => {
     const queue = openQueue();
     await queue.plantMany(["a", "b"], (id) => queue.plantDelayed(id));
