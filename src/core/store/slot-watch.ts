@@ -1,6 +1,6 @@
 /**
  * Keeps a cluster's subscriber where the slots of its channels are. It sends nothing that would tell it
- * that they have moved, so it has to ask: at once on a sign, then ever more seldom, for the node that
+ * that they have moved, so it has to ask: soon on a sign, then ever more seldom, for the node that
  * answers may not have heard of the move yet.
  */
 import keySlot from "cluster-key-slot";
