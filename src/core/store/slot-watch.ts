@@ -1,6 +1,6 @@
 /**
  * Keeps a cluster's subscriber where the slots of its channels are. It sends nothing that would tell it
- * that they have moved, so it has to ask: at once on a sign, then ever more seldom, for the node that
+ * that they have moved, so it has to ask: soon on a sign, then ever more seldom, for the node that
  * answers may not have heard of the move yet.
  */
 import keySlot from "cluster-key-slot";
@@ -25,7 +25,7 @@ export class SlotWatch {
     this.#options = options;
     options.queues.on("refresh", this.#onQueuesRefresh);
     options.subscriber.on("refresh", this.#onRefresh);
-    options.subscriber.on("nodeError", this.#onSign);
+    options.subscriber.on("nodeError", this.#onNodeError);
     this.#askIn(CLUSTER_REFRESH_MAX_MS);
   }
 
@@ -33,13 +33,16 @@ export class SlotWatch {
     const { queues, subscriber } = this.#options;
     queues.off("refresh", this.#onQueuesRefresh);
     subscriber.off("refresh", this.#onRefresh);
-    subscriber.off("nodeError", this.#onSign);
+    subscriber.off("nodeError", this.#onNodeError);
     this.#timer?.cancel();
   }
 
-  /** ioredis 5 takes it for an error that a node says that it has no longer a channel's slot. */
-  readonly #onSign = (): void => {
-    this.#ask(CLUSTER_REFRESH_MIN_MS);
+  /**
+   * ioredis 5 takes it for an error that a node says that it has no longer a channel's slot. Not asked at
+   * once: ioredis would connect at once to a node that is down, which is an error again.
+   */
+  readonly #onNodeError = (): void => {
+    this.#askIn(CLUSTER_REFRESH_MIN_MS);
   };
 
   /** A script was sent elsewhere, or has failed. Clients that ask by themselves mostly find nothing new. */
