@@ -40,12 +40,23 @@ function toItem({ data, dueAtMs }) {
 
 /** @type {import("./peer.ts").Peer["openWorker"]} */
 export async function openWorker(target, options) {
-  const { concurrency, visibilityTimeoutMs, handler, onAcknowledged, onError } = options;
+  const {
+    concurrency,
+    visibilityTimeoutMs,
+    prefetch = 0,
+    handler,
+    onAcknowledged,
+    onError,
+  } = options;
   const queue = openQueue(target);
   const worker = new Worker(
     queue,
     ({ data, dueAt }) => handler({ data, dueAtMs: dueAt.getTime() }),
-    { concurrency, ...(visibilityTimeoutMs === undefined ? {} : { visibilityTimeoutMs }) },
+    {
+      concurrency,
+      prefetch,
+      ...(visibilityTimeoutMs === undefined ? {} : { visibilityTimeoutMs }),
+    },
   );
   worker.on("completed", onAcknowledged);
   worker.on("retried", ({ error }) => onError(error));

@@ -32,6 +32,8 @@ export interface PeerWorkerOptions {
   readonly concurrency: number;
   /** The library's default without it. */
   readonly visibilityTimeoutMs?: number;
+  /** Jobs to claim ahead, beyond those that run. Libraries that cannot do that leave it. */
+  readonly prefetch?: number;
   /** One start of a handler. The job is done when the promise resolves. */
   readonly handler: (job: PeerJob) => Promise<unknown>;
   /** Called once for each job whose end is stored in Redis. */

@@ -1,8 +1,12 @@
 // @ts-check
 /** What a worker or producer process of the bench has in common: its settings, requests, clocks. */
 
-/** @type {{ peer: string, target: import("../peers/peer.ts").PeerTarget }} */
+/** @type {{ peer: string, target: import("../peers/peer.ts").PeerTarget, hasTracing: boolean }} */
 export const settings = JSON.parse(process.argv[2] ?? "{}");
+
+if (settings.hasTracing) {
+  (await import("./tracing.mjs")).startTracing();
+}
 
 /** @type {import("../peers/peer.ts").Peer} */
 export const peer = await import(`../peers/${settings.peer}.mjs`);

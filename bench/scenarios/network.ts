@@ -61,7 +61,7 @@ async function measureAll(context: ScenarioContext, figures: Figures, url: strin
   const jobs = context.isQuick ? 5_000 : 50_000;
   const worker = { concurrency };
   await interleave(context, processRow, async (peer) => {
-    const result = await loadAndDrain(context, peer, { jobs, url, worker });
+    const result = await loadAndDrain(context, peer, { jobs, settings: { url }, worker });
     addDrain(figures, { row: processRow, peer: peer.name }, jobs, result);
   });
   const pickUps = context.isQuick ? 50 : 300;

@@ -7,10 +7,13 @@ interface Load {
   readonly concurrency: number;
   readonly jobs: number;
   readonly processes?: number;
+  /** Jobs that a worker claims ahead: of the peers that can do that alone. */
+  readonly prefetch?: number;
 }
 
 const loads: readonly Load[] = [
   { concurrency: 1, jobs: 10_000 },
+  { concurrency: 1, jobs: 40_000, prefetch: 10 },
   { concurrency: 10, jobs: 40_000 },
   { concurrency: 100, jobs: 100_000 },
   { concurrency: 1_000, jobs: 100_000 },
@@ -39,14 +42,13 @@ export const processJobs: Scenario = {
   timeLimitMs: 2_400_000,
   run: async (context) => {
     const figures = new Figures();
-    for (const { concurrency, jobs: fullJobs, processes = 1 } of loads) {
-      if (context.isQuick && processes > 1) {
-        continue;
-      }
-      const jobs = fullJobs * (context.isQuick ? quickShare : 1);
-      const row = rowOf(concurrency, processes);
-      const worker = { concurrency };
-      await interleave(context, row, async (peer, round) => {
+    for (const load of context.isQuick ? loads.filter(isQuick) : loads) {
+      const { concurrency, processes = 1, prefetch = 0 } = load;
+      const jobs = load.jobs * (context.isQuick ? quickShare : 1);
+      const row = rowOf(load);
+      const worker = { concurrency, prefetch };
+      const peers = context.peers.filter(({ module }) => prefetch === 0 || module === "holdfast");
+      await interleave({ ...context, peers }, row, async (peer, round) => {
         const result = await loadAndDrain(context, peer, { jobs, processes, worker });
         addDrain(figures, { row, peer: peer.name }, jobs, result);
         if (round === 0 && processes === 1) {
@@ -58,7 +60,15 @@ export const processJobs: Scenario = {
   },
 };
 
-function rowOf(concurrency: number, processes: number): string {
+function isQuick({ processes, prefetch }: Load): boolean {
+  return processes === undefined && prefetch === undefined;
+}
+
+function rowOf({ concurrency, processes, prefetch }: Load): string {
   const row = `concurrency ${concurrency.toLocaleString("en-US")}`;
-  return processes === 1 ? row : `${row}, ${processes} processes`;
+  return [
+    row,
+    ...(processes ? [`${processes} processes`] : []),
+    ...(prefetch ? [`prefetch ${prefetch}`] : []),
+  ].join(", ");
 }

@@ -20,6 +20,8 @@ export interface LoadArgument {
 export interface WorkerSettings {
   readonly concurrency: number;
   readonly visibilityTimeoutMs?: number;
+  /** Jobs claimed ahead, where the library can do that. */
+  readonly prefetch?: number;
   readonly handler?: "no-op" | "note-start" | "note-lateness" | "hold";
 }
 
@@ -42,21 +44,30 @@ export interface DrainResult {
   readonly serverCpuMicroseconds: number;
 }
 
+export interface QueueSettings {
+  /** Where its processes find the server, if not where the bench does. */
+  readonly url?: string | undefined;
+  /** Whether an OpenTelemetry SDK records in each of its processes. */
+  readonly hasTracing?: boolean | undefined;
+}
+
 export class BenchQueue {
   readonly peer: BenchPeer;
   readonly target: PeerTarget;
   /** How the names of the workers' connections begin. */
   readonly workerNames: string;
   readonly #server: BenchServer;
+  readonly #hasTracing: boolean;
   readonly #processes: BenchProcess[] = [];
 
-  constructor(peer: BenchPeer, server: BenchServer, url: string) {
+  constructor(peer: BenchPeer, server: BenchServer, { url, hasTracing }: QueueSettings = {}) {
     queues += 1;
     const name = `bench-${process.pid}-${queues}`;
     this.peer = peer;
-    this.target = { url, queue: "jobs", prefix: name, connectionName: name };
+    this.target = { url: url ?? server.url, queue: "jobs", prefix: name, connectionName: name };
     this.workerNames = `${name}-worker`;
     this.#server = server;
+    this.#hasTracing = hasTracing ?? false;
   }
 
   startProducer(): Promise<BenchProcess> {
@@ -134,7 +145,8 @@ export class BenchQueue {
 
   async #start(program: string, target: PeerTarget): Promise<BenchProcess> {
     const { module, dist } = this.peer;
-    const child = new BenchProcess(program, { peer: module, target }, dist);
+    const settings = { peer: module, target, hasTracing: this.#hasTracing };
+    const child = new BenchProcess(program, settings, dist);
     this.#processes.push(child);
     await child.ask("start");
     return child;

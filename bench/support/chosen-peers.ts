@@ -19,7 +19,7 @@ export async function choosePeers(
 /** @throws Error if one of them does not do what the figures take for granted */
 export async function checkPeers(peers: readonly BenchPeer[], server: BenchServer): Promise<void> {
   for (const peer of peers) {
-    const queue = new BenchQueue(peer, server, server.url);
+    const queue = new BenchQueue(peer, server);
     try {
       await checkPeer(peer.module, queue.target);
     } finally {

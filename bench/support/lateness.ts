@@ -52,7 +52,7 @@ async function openStage(
   peer: BenchPeer,
   { othersWaiting, url }: LatenessLoad,
 ): Promise<Stage> {
-  const queue = openQueue(peer, url === undefined ? {} : { url });
+  const queue = openQueue(peer, { url });
   const worker = await queue.startWorker({ concurrency, handler: "note-lateness" });
   const producer = await queue.startProducer();
   await producer.ask("load", { jobs: warmUpJobs });

@@ -33,7 +33,7 @@ async function pickUps(
   peer: BenchPeer,
   { jobs, workers: count, url }: PickUpLoad,
 ): Promise<number[]> {
-  const queue = openQueue(peer, url === undefined ? {} : { url });
+  const queue = openQueue(peer, { url });
   const settings = { concurrency: 1, handler: "note-start" } as const;
   const workers = await startWorkers(queue, count, settings);
   const producer = await queue.startProducer();

@@ -41,8 +41,8 @@ async function runOne(
   const context: ScenarioContext = {
     ...settings,
     progress: (text) => progress.show(text),
-    openQueue: (peer, { url = settings.server.url } = {}) => {
-      const queue = new BenchQueue(peer, settings.server, url);
+    openQueue: (peer, queueSettings) => {
+      const queue = new BenchQueue(peer, settings.server, queueSettings);
       queues.push(queue);
       return queue;
     },

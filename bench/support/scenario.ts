@@ -1,5 +1,5 @@
 /** What a scenario is, what it is given, and what it answers. */
-import type { BenchQueue } from "./bench-queue.ts";
+import type { BenchQueue, QueueSettings } from "./bench-queue.ts";
 import type { BenchServer } from "./bench-server.ts";
 import type { Figure, Target } from "./result.ts";
 
@@ -31,7 +31,7 @@ export interface ScenarioContext {
   readonly server: BenchServer;
   progress(text: string): void;
   /** A new queue of this peer. Its processes are ended and its keys removed at the end of the scenario, if not before. */
-  openQueue(peer: BenchPeer, settings?: { url?: string }): BenchQueue;
+  openQueue(peer: BenchPeer, settings?: QueueSettings): BenchQueue;
 }
 
 /** Collects samples, each under its row, metric and peer. */

@@ -10,6 +10,7 @@ import { poll } from "../scenarios/poll.ts";
 import { processJobs } from "../scenarios/process.ts";
 import { recovery } from "../scenarios/recovery.ts";
 import { scriptCost } from "../scenarios/script-cost.ts";
+import { tracing } from "../scenarios/tracing.ts";
 import { verify } from "../scenarios/verify.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -26,6 +27,7 @@ export const scenarios: readonly Scenario[] = [
   recovery,
   floor,
   network,
+  tracing,
   scriptCost,
   verify,
 ];

@@ -1,6 +1,12 @@
 /** Figures that several scenarios take the same way. */
 import type { BenchProcess } from "./bench-process.ts";
-import type { BenchQueue, DrainResult, LoadArgument, WorkerSettings } from "./bench-queue.ts";
+import type {
+  BenchQueue,
+  DrainResult,
+  LoadArgument,
+  QueueSettings,
+  WorkerSettings,
+} from "./bench-queue.ts";
 import type { BenchServer } from "./bench-server.ts";
 import { CommandMonitor, commandsOf, type SeenCommands, total } from "./command-monitor.ts";
 import type { BenchPeer, Figures, ScenarioContext } from "./scenario.ts";
@@ -31,11 +37,11 @@ export async function loadAndDrain(
   {
     jobs,
     processes = 1,
-    url,
+    settings,
     worker,
-  }: { jobs: number; processes?: number; url?: string; worker: WorkerSettings },
+  }: { jobs: number; processes?: number; settings?: QueueSettings; worker: WorkerSettings },
 ): Promise<DrainResult> {
-  const queue = openQueue(peer, url === undefined ? {} : { url });
+  const queue = openQueue(peer, settings);
   const workers = await Promise.all(
     Array.from({ length: processes }, () => queue.startWorkerProcess()),
   );

@@ -1,0 +1,33 @@
+import { Figures, interleave, type Scenario } from "../support/scenario.ts";
+import { addDrain, loadAndDrain } from "../support/work.ts";
+
+const worker = { concurrency: 100 };
+const without = "API without SDK";
+const recording = "SDK that records every span";
+
+export const tracing: Scenario = {
+  name: "tracing",
+  description: `what OpenTelemetry costs: jobs that do nothing, concurrency ${worker.concurrency}`,
+  peers: ["holdfast", "bullmq"],
+  targets: [
+    {
+      row: recording,
+      metric: "jobs a second",
+      against: { peer: "bullmq", row: without },
+      atLeast: 3,
+    },
+  ],
+  timeLimitMs: 1_200_000,
+  run: async (context) => {
+    const figures = new Figures();
+    const jobs = context.isQuick ? 10_000 : 100_000;
+    await interleave(context, "with and without", async (peer) => {
+      for (const row of peer.module === "holdfast" ? [without, recording] : [without]) {
+        const settings = { hasTracing: row === recording };
+        const result = await loadAndDrain(context, peer, { jobs, settings, worker });
+        addDrain(figures, { row, peer: peer.name }, jobs, result);
+      }
+    });
+    return figures.all;
+  },
+};
