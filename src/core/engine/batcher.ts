@@ -139,8 +139,8 @@ export class Batcher<Item, Reply> implements Part {
   async #send(batch: PendingCall<Item, Reply>[]): Promise<void> {
     try {
       const replies = await this.#options.send(batch.map((call) => call.item));
-      for (const [index, call] of batch.entries()) {
-        call.resolve(replies[index] as Reply);
+      for (let index = 0; index < batch.length; index += 1) {
+        batch[index]!.resolve(replies[index] as Reply);
       }
     } catch (error) {
       for (const call of batch) {

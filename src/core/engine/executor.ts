@@ -4,7 +4,7 @@
  */
 import pLimit, { type LimitFunction } from "p-limit";
 import type { QueueTelemetry } from "../../telemetry/queue-telemetry.ts";
-import { monotonicNow, startTimer } from "../model/clock.ts";
+import { monotonicNow, startTimer, type Timer } from "../model/clock.ts";
 import { HandlerTimeoutError, WorkerClosingError } from "../model/errors.ts";
 import type { Handler, HandlerContext, Job } from "../model/job.ts";
 import { ACK, type Outcome, outcomeOfFailure, RELEASE } from "../model/outcome.ts";
@@ -63,8 +63,10 @@ class Delivery {
   job: Job<unknown> | undefined;
   isStarted = false;
   startedAt = 0;
-  /** Set while its handler runs. */
-  decide: ((outcome: Outcome, error?: unknown) => void) | undefined;
+  /** Whether its handler runs, and nothing else has come first. */
+  isUndecided = false;
+  /** Ends the handler's time, where that is limited. */
+  timer: Timer | undefined;
 
   constructor(claimed: ClaimedJob, lease: Lease, source: DeliverySource) {
     this.claimed = claimed;
@@ -75,14 +77,18 @@ class Delivery {
 
 export class Executor implements Part {
   readonly #options: ExecutorOptions;
-  readonly #limit: LimitFunction;
+  /** Undefined where nothing is claimed ahead: no more is accepted then than may run at a time. */
+  readonly #limit: LimitFunction | undefined;
   readonly #deliveries = new Set<Delivery>();
+  /** Those that are about to start. */
+  readonly #accepted: Delivery[] = [];
   #isStopped = false;
   #onIdle: (() => void)[] = [];
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
-    this.#limit = pLimit(options.worker.concurrency);
+    const { concurrency, prefetch } = options.worker;
+    this.#limit = prefetch > 0 ? pLimit(concurrency) : undefined;
   }
 
   start(): void {
@@ -112,7 +118,10 @@ export class Executor implements Part {
       this.#finish(delivery, RELEASE);
       return;
     }
-    void this.#limit(this.#run, delivery);
+    // After the current round of promise callbacks: in that the next claim goes out, and Redis works on it.
+    if (this.#accepted.push(delivery) === 1) {
+      process.nextTick(() => this.#startAccepted());
+    }
   }
 
   /** Gives back what has not started, and starts nothing more. Handlers that run go on. */
@@ -132,8 +141,8 @@ export class Executor implements Part {
     );
     for (const delivery of this.#deliveries) {
       delivery.lease.abort(reason);
-      if (delivery.decide) {
-        delivery.decide(RELEASE);
+      if (delivery.isUndecided) {
+        this.#decide(delivery, RELEASE);
       } else {
         this.#finish(delivery, RELEASE); // its payload is still being validated
       }
@@ -147,6 +156,12 @@ export class Executor implements Part {
       : new Promise((resolve) => {
           this.#onIdle.push(resolve);
         });
+  }
+
+  #startAccepted(): void {
+    for (const delivery of this.#accepted.splice(0)) {
+      void (this.#limit ? this.#limit(this.#run, delivery) : this.#run(delivery));
+    }
   }
 
   readonly #run = (delivery: Delivery): Promise<void> | void => {
@@ -182,45 +197,43 @@ export class Executor implements Part {
     delivery.job = new DeliveredJob({ claimed, lease, envelope, data, maxAttempts: limit, extend });
     const { maxAttempts } = delivery.job;
     lease.telemetry?.start({ envelope: opened.envelope, workerId, maxAttempts });
-    return this.#decide(delivery, delivery.job);
+    return this.#supervise(delivery, delivery.job);
   }
 
-  /** Resolves with the first outcome that anything proposes; later ones count for nothing. */
-  #decide(delivery: Delivery, job: Job<unknown>): Promise<void> {
+  /** Resolves when it is decided what becomes of the delivery: by whatever comes first. */
+  #supervise(delivery: Delivery, job: Job<unknown>): Promise<void> {
     const { backoff, handlerTimeoutMs } = this.#options.worker;
-    return new Promise((resolve) => {
-      const decide = (outcome: Outcome, error?: unknown) => {
-        if (delivery.decide) {
-          delivery.decide = undefined;
-          timer?.cancel();
-          this.#finish(delivery, outcome, error);
-          resolve();
-        }
-      };
-      const fail = (error: unknown) =>
-        decide(outcomeOfFailure(error, job.attempt, job.maxAttempts, backoff), error);
-      delivery.decide = decide;
-      const timer =
-        handlerTimeoutMs === undefined
-          ? undefined
-          : startTimer(handlerTimeoutMs, () => {
-              const error = new HandlerTimeoutError(
-                `the handler ran longer than ${handlerTimeoutMs} ms`,
-              );
-              delivery.lease.abort(error);
-              fail(error);
-            });
-      this.#invoke(job, delivery.lease).then(() => decide(ACK), fail);
-    });
+    const fail = (error: unknown) => {
+      const outcome = outcomeOfFailure(error, job.attempt, job.maxAttempts, backoff);
+      this.#decide(delivery, outcome, error);
+    };
+    delivery.isUndecided = true;
+    const timedOut =
+      handlerTimeoutMs === undefined ? undefined : limitTime(delivery, handlerTimeoutMs, fail);
+    const ended = this.#invoke(job, delivery.lease).then(() => this.#decide(delivery, ACK), fail);
+    return timedOut ? Promise.race([ended, timedOut]) : ended;
   }
 
-  /** An async function, so that a handler that throws at once fails like any other. */
-  async #invoke(job: Job<unknown>, lease: Lease): Promise<void> {
+  #decide(delivery: Delivery, outcome: Outcome, error?: unknown): void {
+    if (delivery.isUndecided) {
+      delivery.isUndecided = false;
+      delivery.timer?.cancel();
+      this.#finish(delivery, outcome, error);
+    }
+  }
+
+  /** A handler that throws at once, or answers with no promise, ends like any other. */
+  #invoke(job: Job<unknown>, lease: Lease): Promise<unknown> {
     const handler = this.#options.handler as Handler<unknown>;
     const context = new SignalContext(lease);
-    await (lease.telemetry
-      ? lease.telemetry.run(() => handler(job, context))
-      : handler(job, context));
+    try {
+      const running = lease.telemetry
+        ? lease.telemetry.run(() => handler(job, context))
+        : handler(job, context);
+      return Promise.resolve(running);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /** Frees the slot at once, and sends the outcome unless the lease is lost. */
@@ -255,4 +268,20 @@ export class Executor implements Part {
       for (const resolve of this.#onIdle.splice(0)) resolve();
     }
   }
+}
+
+/** Resolves when the handler has had its time, and fails the delivery then. */
+function limitTime(
+  delivery: Delivery,
+  limitMs: number,
+  fail: (error: unknown) => void,
+): Promise<void> {
+  return new Promise((resolve) => {
+    delivery.timer = startTimer(limitMs, () => {
+      const error = new HandlerTimeoutError(`the handler ran longer than ${limitMs} ms`);
+      delivery.lease.abort(error);
+      fail(error);
+      resolve();
+    });
+  });
 }

@@ -28,6 +28,14 @@ interface Answer {
   readonly isAmbiguous: boolean;
 }
 
+const answersWith = (isAmbiguous: boolean): Readonly<Record<SettleResult, Answer>> => ({
+  done: { result: "done", isAmbiguous },
+  stale: { result: "stale", isAmbiguous },
+  gone: { result: "gone", isAmbiguous },
+});
+const ANSWERS = answersWith(false);
+const AMBIGUOUS_ANSWERS = answersWith(true);
+
 export class Settler implements Part {
   readonly #store: JobStore;
   readonly #onError: (error: unknown) => void;
@@ -58,19 +66,9 @@ export class Settler implements Part {
   }
 
   /** Never rejects: a failure is reported, and ends in "unconfirmed". */
-  async settle(lease: Lease, outcome: Outcome): Promise<Settlement> {
+  settle(lease: Lease, outcome: Outcome): Promise<Settlement> {
     this.#unsettled += 1;
-    try {
-      return (await this.resolve(lease, outcome)) === "done" ? "settled" : "lost";
-    } catch (error) {
-      this.#onError(error);
-      return "unconfirmed";
-    } finally {
-      this.#unsettled -= 1;
-      if (this.#unsettled === 0) {
-        for (const resolve of this.#onIdle.splice(0)) resolve();
-      }
-    }
+    return this.resolve(lease, outcome).then(this.#onResult, this.#onFailure);
   }
 
   /** Resolves when every outcome has its answer. */
@@ -103,24 +101,45 @@ export class Settler implements Part {
     return this.#stopping.signal.aborted;
   }
 
-  async #resolve(lease: Lease, outcome: Outcome): Promise<SettleResult> {
-    for (let failures = 0; ;) {
+  readonly #onResult = (result: SettleResult): Settlement => {
+    this.#countDown();
+    return result === "done" ? "settled" : "lost";
+  };
+
+  readonly #onFailure = (error: unknown): Settlement => {
+    this.#countDown();
+    this.#onError(error);
+    return "unconfirmed";
+  };
+
+  #countDown(): void {
+    this.#unsettled -= 1;
+    if (this.#unsettled === 0) {
+      for (const resolve of this.#onIdle.splice(0)) resolve();
+    }
+  }
+
+  /** Not an async function: nearly every outcome is answered at its first try, and each promise costs. */
+  #resolve(lease: Lease, outcome: Outcome): Promise<SettleResult> {
+    return this.#send(lease, outcome).then(
+      (answer) => resultOf(lease, answer, answer.isAmbiguous),
+      (error: unknown) => this.#resend(lease, outcome, error),
+    );
+  }
+
+  async #resend(lease: Lease, outcome: Outcome, firstError: unknown): Promise<SettleResult> {
+    let error = firstError;
+    for (let failures = 1; ; failures += 1) {
+      const isWorthRepeating = error instanceof HoldfastError && error.retryable;
+      const pauseMs = retryPauseMs(failures);
+      if (!isWorthRepeating || monotonicNow() + pauseMs >= lease.deadline || this.#isStopping) {
+        throw error;
+      }
+      await pause(pauseMs, this.#stopping.signal);
       try {
-        const { result, isAmbiguous } = await this.#send(lease, outcome);
-        // While the lease holds nobody else can have settled the job. So if an earlier copy of this
-        // call may have arrived, a refusal means that it did.
-        const mayBeRepeat = (failures > 0 || isAmbiguous) && !lease.isSettled;
-        const wasApplied = mayBeRepeat && monotonicNow() < lease.deadline;
-        lease.isSettled ||= wasApplied || result === "done";
-        return wasApplied ? "done" : result;
-      } catch (error) {
-        failures += 1;
-        const isWorthRepeating = error instanceof HoldfastError && error.retryable;
-        const pauseMs = retryPauseMs(failures);
-        if (!isWorthRepeating || monotonicNow() + pauseMs >= lease.deadline || this.#isStopping) {
-          throw error;
-        }
-        await pause(pauseMs, this.#stopping.signal);
+        return resultOf(lease, await this.#send(lease, outcome), true);
+      } catch (nextError) {
+        error = nextError;
       }
     }
   }
@@ -144,12 +163,23 @@ export class Settler implements Part {
         const epoch = this.#store.connectionEpoch;
         const results = await untraced(() => send(items));
         const isAmbiguous = this.#store.connectionEpoch !== epoch;
-        return results.map((result) => ({ result, isAmbiguous }));
+        const answers = isAmbiguous ? AMBIGUOUS_ANSWERS : ANSWERS;
+        return results.map((result) => answers[result]);
       },
       maxItems: SETTLE_BATCH_JOBS,
       maxBatchesInFlight: BATCHES_IN_FLIGHT,
     });
   }
+}
+
+/**
+ * While the lease holds nobody else can have settled the job. So if an earlier copy of this call may have
+ * arrived, a refusal means that it did.
+ */
+function resultOf(lease: Lease, { result }: Answer, mayBeRepeat: boolean): SettleResult {
+  const wasApplied = mayBeRepeat && !lease.isSettled && monotonicNow() < lease.deadline;
+  lease.isSettled ||= wasApplied || result === "done";
+  return wasApplied ? "done" : result;
 }
 
 async function traceSettle(

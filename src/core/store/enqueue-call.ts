@@ -6,7 +6,9 @@ import { flatReply, readItems } from "./replies.ts";
 import { shardsChanged } from "./shard-layout.ts";
 
 export function enqueueList(jobs: readonly NewJob[]): RedisArgument[] {
-  return jobs.flatMap<RedisArgument>((job) => [job.id, job.envelope, job.due]);
+  const list: RedisArgument[] = [];
+  for (const { id, envelope, due } of jobs) list.push(id, envelope, due);
+  return list;
 }
 
 /** @throws IncompatibleDataError where the queue is spread over another number of shards than the call said */

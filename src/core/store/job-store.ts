@@ -118,7 +118,7 @@ export class JobStore {
 
   async ack(leases: readonly LeaseKey[]): Promise<SettleResult[]> {
     await this.open();
-    const list = leases.flatMap<RedisArgument>(({ id, token }) => [id, token]);
+    const list = leaseList(leases);
     return settleResults("ack", await this.#runner.run(scripts.ack, {}, { list }), leases.length);
   }
 
@@ -153,7 +153,7 @@ export class JobStore {
   /** Per lease, whether it is still in force. */
   async extend(leases: readonly LeaseKey[], visibilityTimeoutMs: number): Promise<boolean[]> {
     await this.open();
-    const list = leases.flatMap<RedisArgument>(({ id, token }) => [id, token]);
+    const list = leaseList(leases);
     const reply = await this.#runner.run(scripts.extend, { visibilityTimeoutMs }, { list });
     return flatReply("extend", reply, leases.length).map((value) => Number(value) === 1);
   }
@@ -272,6 +272,13 @@ export class JobStore {
     await this.#connection.ensureSafe();
     await this.#layout.open(this.#tag);
   }
+}
+
+/** A loop: `flatMap` makes an array a lease, of which there are very many. */
+function leaseList(leases: readonly LeaseKey[]): RedisArgument[] {
+  const list: RedisArgument[] = [];
+  for (const { id, token } of leases) list.push(id, token);
+  return list;
 }
 
 function settleResults(script: string, reply: unknown, jobs: number): SettleResult[] {
