@@ -75,8 +75,8 @@ async function listen(
   figures: Figures,
   fleets: ReadonlyMap<BenchPeer, Fleet>,
 ): Promise<void> {
-  const windowMs = isQuick ? 10_000 : 60_000;
-  const note = isQuick ? `extrapolated from ${windowMs / 1_000} s` : undefined;
+  const windowMs = isQuick ? 10_000 : 30_000;
+  const note = `from ${windowMs / 1_000} s at a time`;
   const monitor = await CommandMonitor.open(server);
   try {
     for (let round = 1; round <= repeats; round += 1) {

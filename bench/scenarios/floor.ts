@@ -1,12 +1,12 @@
 import { Figures, interleave, type Scenario } from "../support/scenario.ts";
 import { addDrain, loadAndDrain } from "../support/work.ts";
 
-const quickShare = 0.1;
+const quickShare = 0.2;
 const loads = [
-  { concurrency: 1, jobs: 10_000 },
-  { concurrency: 10, jobs: 50_000 },
-  { concurrency: 100, jobs: 200_000 },
-  { concurrency: 1_000, jobs: 200_000 },
+  { concurrency: 1, jobs: 5_000 },
+  { concurrency: 10, jobs: 20_000 },
+  { concurrency: 100, jobs: 60_000 },
+  { concurrency: 1_000, jobs: 60_000 },
 ];
 
 /** What the guarantees cost: the same data, moved with and without them. */

@@ -15,7 +15,7 @@ export const pickUp: Scenario = {
   timeLimitMs: 1_200_000,
   run: async (context) => {
     const figures = new Figures();
-    const jobs = context.isQuick ? 100 : 400;
+    const jobs = context.isQuick ? 100 : 200;
     for (const workers of context.isQuick ? [1] : [1, crowd]) {
       await measurePickUp(context, figures, { row: rowOf(workers), jobs, workers });
     }

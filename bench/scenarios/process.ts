@@ -1,7 +1,7 @@
 import { interleave, Figures, type Scenario } from "../support/scenario.ts";
 import { addDrain, countDrain, loadAndDrain } from "../support/work.ts";
 
-const quickShare = 0.1;
+const quickShare = 0.2;
 
 interface Load {
   readonly concurrency: number;
@@ -12,12 +12,12 @@ interface Load {
 }
 
 const loads: readonly Load[] = [
-  { concurrency: 1, jobs: 10_000 },
-  { concurrency: 1, jobs: 40_000, prefetch: 10 },
-  { concurrency: 10, jobs: 40_000 },
-  { concurrency: 100, jobs: 100_000 },
-  { concurrency: 1_000, jobs: 100_000 },
-  { concurrency: 100, jobs: 100_000, processes: 4 },
+  { concurrency: 1, jobs: 5_000 },
+  { concurrency: 1, jobs: 20_000, prefetch: 10 },
+  { concurrency: 10, jobs: 20_000 },
+  { concurrency: 100, jobs: 60_000 },
+  { concurrency: 1_000, jobs: 60_000 },
+  { concurrency: 100, jobs: 60_000, processes: 4 },
 ];
 
 const metric = "jobs a second";

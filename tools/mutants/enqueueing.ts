@@ -90,7 +90,10 @@ const wake = [
     `redis.call("ZREMRANGEBYSCORE", waiting_key, "-inf", now - 101)`,
     "",
   ),
-  mutant("drops workers that look now", `"-inf", now - 101)`, `"-inf", now)`),
+  equivalent(
+    "it wakes only where no worker that counts looks by now",
+    mutant("drops workers that look now", `"-inf", now - 101)`, `"-inf", now)`),
+  ),
   mutant(
     "wakes a stalled worker",
     `"ZRANGE", waiting_key, now - 100,`,
