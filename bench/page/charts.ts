@@ -103,13 +103,13 @@ function subtitleOf(groups: readonly FigureGroup[]): string {
     [...byPeer.values()].map(({ samples }) => samples.length),
   );
   const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
-  const repeats =
-    most === 1 ? "One repeat" : `Medians of ${fewest < most ? `${fewest} to ` : ""}${most} repeats`;
+  const samples =
+    most === 1 ? "One sample" : `Medians of ${fewest < most ? `${fewest} to ` : ""}${most} samples`;
   const isRate = groups.map(({ metric }) => isHigherBetter(metric));
   const better = isRate.every(Boolean)
     ? " More is better."
     : isRate.some(Boolean)
       ? ""
       : " Less is better.";
-  return `${repeats}; whiskers reach from the smallest to the largest.${better}`;
+  return `${samples}; whiskers reach from the smallest to the largest.${better}`;
 }

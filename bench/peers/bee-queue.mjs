@@ -82,6 +82,6 @@ export async function openWorker(target, options) {
     handler({ data, dueAtMs: delay ?? timestamp }),
   );
   // Without this loop, which is left to the user, no job of a dead worker ever comes back.
-  await queue.checkStalledJobs(Math.ceil(stallInterval / 2));
+  await queue.checkStalledJobs(stallInterval);
   return { close: () => queue.close(closeTimeoutMs) };
 }

@@ -4,8 +4,12 @@
 /** @type {{ peer: string, target: import("../peers/peer.ts").PeerTarget, hasTracing: boolean }} */
 export const settings = JSON.parse(process.argv[2] ?? "{}");
 
-if (settings.hasTracing) {
-  (await import("./tracing.mjs")).startTracing();
+const tracing = settings.hasTracing ? await import("./tracing.mjs") : undefined;
+tracing?.startTracing();
+
+/** How many spans were exported in this process; 0 without tracing. */
+export async function exportedSpans() {
+  return (await tracing?.exportedSpans()) ?? 0;
 }
 
 /** @type {import("../peers/peer.ts").Peer} */

@@ -13,16 +13,26 @@ const keptSpans = 10_000;
 /** Larger than the defaults, which would drop most spans at the speed of the bench. */
 const batches = { maxQueueSize: 100_000, maxExportBatchSize: 5_000, scheduledDelayMillis: 100 };
 
+let exported = 0;
+
 class ForgettingExporter extends InMemorySpanExporter {
   /** @type {InMemorySpanExporter["export"]} */
   export(spans, done) {
+    exported += spans.length;
     super.export(spans, done);
     if (this.getFinishedSpans().length > keptSpans) this.reset();
   }
 }
 
+const processor = new BatchSpanProcessor(new ForgettingExporter(), batches);
+
+/** How many spans were exported in this process. */
+export async function exportedSpans() {
+  await processor.forceFlush();
+  return exported;
+}
+
 export function startTracing() {
-  const processor = new BatchSpanProcessor(new ForgettingExporter(), batches);
   trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [processor] }));
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());

@@ -1,6 +1,13 @@
 // @ts-check
 /** A worker whose handlers do next to nothing, so that the library is what is measured. */
-import { cpuMicroseconds, fractionalWallClock, peer, serve, sharedNowMs } from "./child.mjs";
+import {
+  cpuMicroseconds,
+  exportedSpans,
+  fractionalWallClock,
+  peer,
+  serve,
+  sharedNowMs,
+} from "./child.mjs";
 
 const maxNotes = 1_000_000;
 const maxErrors = 10;
@@ -90,6 +97,7 @@ serve({
     cpuMicroseconds: cpuMicroseconds() - cpuAtFirstStart,
     errors,
   }),
+  exportedSpans,
   /** What the handlers have noted since this was last asked. */
   notes: () => notes.splice(0),
 });

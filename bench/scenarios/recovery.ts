@@ -51,12 +51,13 @@ async function measureAll(
 ): Promise<void> {
   context.progress(row);
   await Promise.all(
-    peers
-      .flatMap((peer) => Array.from({ length: context.repeats }, () => peer))
-      .map(async (peer) => {
-        const recoveredMs = await measureRecovery(context, peer, timeoutMs);
-        figures.add({ row, metric, unit: "s", peer: peer.name }, recoveredMs / 1_000);
-      }),
+    peers.map(async (peer) => {
+      const repeats = Array.from({ length: context.repeats }, () =>
+        measureRecovery(context, peer, timeoutMs),
+      );
+      const seconds = (await Promise.all(repeats)).map((recoveredMs) => recoveredMs / 1_000);
+      figures.add({ row, metric, unit: "s", peer: peer.name }, ...seconds);
+    }),
   );
 }
 

@@ -121,6 +121,9 @@ export class BenchQueue {
       await Promise.all(opened);
       return untilAcknowledged(workers, jobs);
     });
+    if (this.#hasTracing) {
+      await expectSpans(workers, jobs);
+    }
     const busy = progress.filter(({ started }) => started > 0);
     const startedAtMs = Math.min(...busy.map(({ firstStartAtMs }) => firstStartAtMs));
     const endedAtMs = Math.max(...busy.map(({ lastAcknowledgedAtMs }) => lastAcknowledgedAtMs));
@@ -150,6 +153,14 @@ export class BenchQueue {
     this.#processes.push(child);
     await child.ask("start");
     return child;
+  }
+}
+
+/** @throws Error unless each job has had at least its two spans: otherwise something else was measured */
+async function expectSpans(workers: readonly BenchProcess[], jobs: number): Promise<void> {
+  const spans = await Promise.all(workers.map((worker) => worker.ask<number>("exportedSpans")));
+  if (sum(spans) < 2 * jobs) {
+    throw new Error(`${jobs} jobs were traced, but ${sum(spans)} spans exported`);
   }
 }
 

@@ -42,7 +42,7 @@ export class BenchServer {
 
   /** Removes every key that begins so, and waits until their memory is free. */
   async removeKeys(prefix: string): Promise<void> {
-    for await (const keys of this.client.scanStream({ match: `${prefix}*`, count: scanCount })) {
+    for await (const keys of this.client.scanStream({ match: `${prefix}:*`, count: scanCount })) {
       if ((keys as string[]).length > 0) {
         await this.client.del(keys as string[]);
       }

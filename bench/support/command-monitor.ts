@@ -63,10 +63,10 @@ export class CommandMonitor {
   }
 }
 
-/** All commands that connections of such a name have sent. */
-export function commandsOf({ byConnection }: SeenCommands, namePrefix: string): number {
+/** All commands that connections of this name have sent, or of one that goes on with a hyphen. */
+export function commandsOf({ byConnection }: SeenCommands, wanted: string): number {
   return [...byConnection]
-    .filter(([name]) => name.startsWith(namePrefix))
+    .filter(([name]) => name === wanted || name.startsWith(`${wanted}-`))
     .reduce((sum, [, counts]) => sum + total(counts), 0);
 }
 

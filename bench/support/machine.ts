@@ -8,6 +8,8 @@ import type { BenchServer } from "./bench-server.ts";
 import type { MachineFacts } from "./result.ts";
 
 const root = join(import.meta.dirname, "../..");
+/** What figures depend on. */
+const measured = ["src", "bench", ":!bench/results", "package.json", "package-lock.json"];
 const gitTimeoutMs = 10_000;
 const run = promisify(execFile);
 
@@ -36,7 +38,7 @@ export async function machineFacts(
 /** The short commit, or "working-tree" where the files differ from it. */
 async function commit(): Promise<string> {
   try {
-    const changes = await git("status", "--porcelain", "--", ".", ":!bench/results");
+    const changes = await git("status", "--porcelain", "--", ...measured);
     return changes === "" ? await git("rev-parse", "--short", "HEAD") : "working-tree";
   } catch {
     return "working-tree"; // No git, or no checkout: an unpacked archive, say.

@@ -20,7 +20,7 @@ export async function withServer<Result>(
   { peers, image, print }: Setup,
   use: (server: BenchServer, machine: MachineFacts & { commit: string }) => Promise<Result>,
 ): Promise<Result> {
-  const args = ["--save", "", "--appendonly", "no"];
+  const args = ["--save", "", "--appendonly", "no", "--lazyfree-lazy-user-del", "no"];
   const redis = await findRedis({ print, prefer: "engine", image, hostNetwork: true, args });
   const server = new BenchServer(redis.url);
   try {

@@ -10,7 +10,7 @@ import {
 import { monotonicNow } from "../core/model/clock.ts";
 import { decodeEnvelope, type Envelope } from "../core/model/envelope.ts";
 import type { Outcome } from "../core/model/outcome.ts";
-import { DeadLetter } from "../core/model/signals.ts";
+import { DeadLetter, isInstance } from "../core/model/signals.ts";
 import { contain } from "./containment.ts";
 import { activeContext, runIn } from "./contexts.ts";
 import type { Emitter } from "./emitter.ts";
@@ -48,6 +48,7 @@ export class DeliveryTelemetry {
   readonly #isManual: boolean;
   /** Once its envelope was read. */
   #creation: CreationContext | undefined;
+  #isOpened = false;
   #isTraced = true;
   #span: OperationSpan | undefined;
   #context: Context = ROOT_CONTEXT;
@@ -157,7 +158,7 @@ export class DeliveryTelemetry {
       deadLetterReason: this.#deadLetterReason(outcome),
       onLost: (operation: SettleName) => this.leaseLost(operation),
     };
-    if (!this.#span && !this.#isManual && !this.#creation) this.#openUnread();
+    if (!this.#isOpened && this.#emitter.isTracing) this.#openUnread();
     if (!this.#isTraced) return new SettleTelemetry(this.#emitter, job, undefined);
     if (this.#isManual) return new SettleTelemetry(this.#emitter, job, activeContext());
     // What was never run has no span to belong to, so it links to its creation by itself.
@@ -166,6 +167,7 @@ export class DeliveryTelemetry {
   }
 
   #open(envelope: Envelope): void {
+    this.#isOpened = true;
     this.#isTraced = envelope.trace !== "none";
     if (!this.#isTraced || !this.#emitter.isTracing) return;
     this.#creation = extractContext(envelope);
@@ -219,7 +221,7 @@ export class DeliveryTelemetry {
     if (outcome.kind === "bury" && !outcome.counts) {
       return outcome.reason === "" ? "lease_expired" : "undecodable";
     }
-    return this.#isManual || this.#failure instanceof DeadLetter ? "rejected" : "max_attempts";
+    return this.#isManual || isInstance(this.#failure, DeadLetter) ? "rejected" : "max_attempts";
   }
 }
 

@@ -39,6 +39,8 @@ export interface CreationContext {
   readonly isMalformed: boolean;
 }
 
+const NO_CREATION = { base: ROOT_CONTEXT, context: ROOT_CONTEXT, span: undefined };
+
 /** Null-prototype objects, so that a header named `__proto__` is a name like others. */
 type Carrier = Record<string, string>;
 
@@ -61,8 +63,12 @@ export function injectContext(context: Context): Headers | undefined {
   if (registry().propagation === undefined) {
     return undefined;
   }
+  return contain("the propagator's inject", () => inject(context));
+}
+
+function inject(context: Context): Headers | undefined {
   const carrier = Object.create(null) as Carrier;
-  contain("the propagator's inject", () => propagation.inject(context, carrier, setter));
+  propagation.inject(context, carrier, setter);
   const names = Object.keys(carrier);
   if (names.length === 0) {
     return undefined;
@@ -86,25 +92,26 @@ export function hasOwnContext(headers: Headers | undefined): boolean {
 
 export function extractContext({ traceHeaders, headers }: StoredContext): CreationContext {
   const carrier = lowerCased(traceHeaders ?? headers ?? {});
-  const context =
-    contain("the propagator's extract", () => propagation.extract(ROOT_CONTEXT, carrier, getter)) ??
-    ROOT_CONTEXT;
-  const found = contain("the extracted context", () => trace.getSpanContext(context));
-  const span = found && isSpanContextValid(found) ? found : undefined;
+  const found = contain("the propagator's extract", () => extract(carrier));
+  return { ...(found ?? NO_CREATION), isMalformed: !found?.span && holdsContext(carrier) };
+}
+
+function extract(carrier: Carrier): Omit<CreationContext, "isMalformed"> {
+  const context = propagation.extract(ROOT_CONTEXT, carrier, getter);
+  const span = trace.getSpanContext(context);
   return {
     base: trace.deleteSpan(context),
     context,
-    span,
-    isMalformed: !span && holdsContext(carrier),
+    span: span && isSpanContextValid(span) ? span : undefined,
   };
 }
 
 /** Whether there is a field by which the registered propagator names a span. */
 function holdsContext(carrier: Carrier): boolean {
-  const fields = contain("the propagator's fields", () => propagation.fields()) ?? [];
-  return fields
-    .map((field) => field.toLowerCase())
-    .some((field) => !EXPENDABLE.includes(field) && field in carrier);
+  const names = contain("the propagator's fields", () =>
+    propagation.fields().map((field) => field.toLowerCase()),
+  );
+  return names?.some((name) => !EXPENDABLE.includes(name) && name in carrier) ?? false;
 }
 
 function lowerCased(headers: Headers): Carrier {

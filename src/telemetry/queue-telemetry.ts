@@ -31,6 +31,7 @@ export interface NewJobFacts {
 
 export class QueueTelemetry {
   readonly #emitter: Emitter;
+  readonly #gauges: QueueGauges[] = [];
 
   constructor(options: TelemetryOptions, server: ServerAddress) {
     this.#emitter = new Emitter(options, server);
@@ -46,7 +47,7 @@ export class QueueTelemetry {
   /** @param items as the caller gave them, unchecked */
   startEnqueueMany(items: readonly { readonly trace?: TraceMode }[]): EnqueueTelemetry | undefined {
     if (!this.#emitter.isHeard || items.length === 0) return undefined;
-    const isTraced = Array.isArray(items) && items.some((item) => this.#isTraced(item));
+    const isTraced = items.some((item) => this.#isTraced(item));
     return new EnqueueTelemetry(this.#emitter, isTraced, items.length);
   }
 
@@ -105,7 +106,14 @@ export class QueueTelemetry {
   observe(read: () => Promise<QueueCounts>): QueueGauges {
     const { options, operations } = this.#emitter;
     const { meterProvider } = options;
-    return new QueueGauges({ attributes: operations.queueAttributes, meterProvider, read });
+    const gauges = new QueueGauges({ attributes: operations.queueAttributes, meterProvider, read });
+    this.#gauges.push(gauges);
+    return gauges;
+  }
+
+  /** The queue is closed: what observes it ends. */
+  close(): void {
+    for (const gauges of this.#gauges.splice(0)) gauges.stop();
   }
 
   #isTraced(options: { readonly trace?: TraceMode } | null): boolean {

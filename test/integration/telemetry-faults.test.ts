@@ -123,6 +123,21 @@ test("a propagator", async () => {
   await expectJobsToRun();
 });
 
+test.each<[string, object]>([
+  ["fields that are no list", { fields: () => new Set(["traceparent"]) }],
+  ["fields that are no text", { fields: () => [7] }],
+  ["a context that is none", { extract: () => ({}), fields: () => ["traceparent"] }],
+  ["nothing at all", { extract: () => undefined, fields: () => undefined }],
+])("a propagator that answers %s", async (_, odd) => {
+  testTelemetry();
+  propagation.disable();
+  const inject = (_context: unknown, carrier: object, setter: { set: (...args: unknown[]) => void }) =>
+    setter.set(carrier, "traceparent", "x");
+  const extract = (found: unknown) => found;
+  propagation.setGlobalPropagator({ inject, extract, ...odd } as never);
+  await expectJobsToRun();
+});
+
 describe("a context manager that throws", () => {
   type With = (context: unknown, call: () => unknown) => unknown;
 

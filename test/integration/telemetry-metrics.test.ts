@@ -220,6 +220,7 @@ describe("what goes wrong is counted by its reason", () => {
     await expect(first!.extend()).rejects.toThrow("lease");
     expect(await first!.ack()).toBe("stale");
     expect(await second!.ack()).toBe("done");
+    await expect(second!.extend()).rejects.toThrow("lease");
     expect(await second!.ack()).toBe("gone");
     expect(await telemetry.points("holdfast.lease.lost")).toEqual([
       { attributes: { ...at(queue.name), "messaging.operation.name": "extend" }, value: 1 },

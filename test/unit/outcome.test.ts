@@ -36,6 +36,17 @@ describe("the outcome of a handler that throws", () => {
     });
   });
 
+  test("may be what throws when it is looked at", () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(outcomeOfFailure(proxy, 1, 3, backoff)).toEqual({
+      kind: "retry",
+      delayMs: 500,
+      counts: true,
+      error: "an error that cannot be described",
+    });
+  });
+
   test.each([["text"], [undefined], [null], [{ a: 1 }], [12n]])(
     "may be %s instead of an Error",
     (thrown) => {

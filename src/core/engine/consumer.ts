@@ -248,7 +248,8 @@ export class Consumer implements Part {
     claiming?.addLink(lease.telemetry?.handOver(opened.envelope));
     const extend = async () => {
       if (!(await extender.extend(lease, visibilityTimeoutMs))) {
-        lease.telemetry?.leaseLost("extend");
+        // Settled by its holder a moment before: that is no loss.
+        if (!lease.isSettled) lease.telemetry?.leaseLost("extend");
         throw leaseLost(lease.id, "its token is no longer in force");
       }
     };

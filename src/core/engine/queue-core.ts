@@ -84,6 +84,7 @@ export class QueueCore {
       ),
       settlesWithin(this.consumers.stop(), CLOSE_FLUSH_MS),
     ]);
+    this.telemetry.close();
     for (const connection of this.#durableConnections) connection.close();
     await this.#connection.close();
   }

@@ -2,7 +2,7 @@
 import type { Backoff } from "./backoff.ts";
 import { describeError, InvalidOptionError } from "./errors.ts";
 import { MAX_DURATION_MS, MAX_ERROR_LENGTH } from "./limits.ts";
-import { DeadLetter, RetryLater } from "./signals.ts";
+import { DeadLetter, isInstance, RetryLater } from "./signals.ts";
 
 const UNKNOWN_BACKOFF_MS = 60_000;
 
@@ -33,11 +33,11 @@ export function outcomeOfFailure(
   maxAttempts: number,
   backoff: Backoff,
 ): Outcome {
-  if (error instanceof RetryLater) {
+  if (isInstance(error, RetryLater)) {
     return { kind: "retry", delayMs: error.delayMs, counts: false, error: "" };
   }
   const described = describeError(error, MAX_ERROR_LENGTH);
-  if (error instanceof DeadLetter) {
+  if (isInstance(error, DeadLetter)) {
     const reason = error.message.toWellFormed().slice(0, MAX_ERROR_LENGTH);
     return { kind: "bury", counts: true, reason: reason || "no reason given" };
   }

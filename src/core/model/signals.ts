@@ -1,6 +1,15 @@
 /** What a handler throws to choose its job's way itself. */
 import { checkDuration } from "./checks.ts";
 
+/** `instanceof`, of anything that can be thrown: a revoked proxy makes the operator itself throw. */
+export function isInstance<T>(value: unknown, type: abstract new (...args: never) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
+}
+
 /** Thrown by a handler: bury the job at once, whatever attempts are left. */
 export class DeadLetter extends Error {
   /**
