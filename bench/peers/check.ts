@@ -14,7 +14,7 @@ const timeoutMs = 20_000;
 const settleMs = 100;
 
 /** @param name a module of this folder, without its ending */
-export async function loadPeer(name: string): Promise<Peer> {
+async function loadPeer(name: string): Promise<Peer> {
   return (await import(new URL(`${name}.mjs`, import.meta.url).href)) as Peer;
 }
 

@@ -15,7 +15,7 @@ export interface PeerItem {
   readonly dueAtMs?: number;
 }
 
-export interface PeerProducer {
+interface PeerProducer {
   /** Resolves when the library says that the job is stored. */
   enqueue(item: PeerItem): Promise<unknown>;
   /** By the library's own call for many, or, where there is none, by `enqueue` at the same time. */
@@ -46,7 +46,7 @@ export interface PeerWorker {
   close(): Promise<void>;
 }
 
-export interface PeerClaimer {
+interface PeerClaimer {
   /** Takes up to so many due jobs, without waiting for more. Resolves with how many there were. */
   claim(max: number): Promise<number>;
   /** Finishes what was claimed. */

@@ -131,8 +131,11 @@ test.each<[string, object]>([
 ])("a propagator that answers %s", async (_, odd) => {
   testTelemetry();
   propagation.disable();
-  const inject = (_context: unknown, carrier: object, setter: { set: (...args: unknown[]) => void }) =>
-    setter.set(carrier, "traceparent", "x");
+  const inject = (
+    _context: unknown,
+    carrier: object,
+    setter: { set: (...args: unknown[]) => void },
+  ) => setter.set(carrier, "traceparent", "x");
   const extract = (found: unknown) => found;
   propagation.setGlobalPropagator({ inject, extract, ...odd } as never);
   await expectJobsToRun();

@@ -223,7 +223,7 @@ test("a scenario gets the charts that are made for it, a strange one none, each 
   expect(chartsOf(structuredClone(scenario))).toEqual(charts);
   expect(charts.map(({ svg }) => labels(readSvg(svg))[1])).toEqual([
     "Medians of 3 samples; whiskers reach from the smallest to the largest. More is better.",
-    "One repeat; whiskers reach from the smallest to the largest. Less is better.",
+    "One sample; whiskers reach from the smallest to the largest. Less is better.",
   ]);
   expect(chartsOf({ ...scenario, name: "strange" })).toEqual([]);
   expect(chartsOf({ ...scenario, figures: [] })).toEqual([]);

@@ -232,7 +232,7 @@ export class Executor implements Part {
         : handler(job, context);
       return Promise.resolve(running);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return rejection(error);
     }
   }
 
@@ -284,4 +284,8 @@ function limitTime(
       resolve();
     });
   });
+}
+
+async function rejection(error: unknown): Promise<never> {
+  throw error;
 }

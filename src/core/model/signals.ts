@@ -2,7 +2,10 @@
 import { checkDuration } from "./checks.ts";
 
 /** `instanceof`, of anything that can be thrown: a revoked proxy makes the operator itself throw. */
-export function isInstance<T>(value: unknown, type: abstract new (...args: never) => T): value is T {
+export function isInstance<T>(
+  value: unknown,
+  type: abstract new (...args: never) => T,
+): value is T {
   try {
     return value instanceof type;
   } catch {
