@@ -1,8 +1,7 @@
 /** Holds the figures against what they must reach. */
+import { ours } from "./figures.ts";
 import type { Figure, JudgedTarget, Target } from "./result.ts";
 import { median } from "./statistics.ts";
-
-const ours = "holdfast";
 
 /** Leaves out the targets whose figures were not measured in this run. */
 export function judge(targets: readonly Target[], figures: readonly Figure[]): JudgedTarget[] {
