@@ -2,7 +2,7 @@
 --
 -- Reply, one integer a job: 1 done; 0 stale: the token is no longer in force; -1 gone: no such job.
 -- A repeat finds the jobs gone and changes nothing.
--- uses: lease, total
+-- uses: total
 local processing_key = KEYS[1]
 local jobs_key = KEYS[2]
 local attempts_key = KEYS[3]
@@ -14,20 +14,26 @@ local completed = total(meta_key, "completed")
 -- Most jobs never fail, so most often both are empty. HLEN checks their types as well.
 local has_history = redis.call("EXISTS", attempts_key, errors_key) > 0
   and redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
-local held = held_leases(processing_key, list, list_from, 2)
-local reply, leases, ids = {}, {}, {}
-for index = 1, #held do
-  local lease = held[index]
-  reply[index] = lease and 1 or 0
-  if lease then
-    leases[#leases + 1], ids[#ids + 1] = lease, list[list_from + index * 2 - 2]
+local leases, count = {}, 0
+for at = list_from, #list, 2 do
+  count = count + 1
+  leases[count] = list[at] .. ":" .. list[at + 1]
+end
+local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
+local reply, held, ids, last = {}, {}, {}, 0
+for index = 1, count do
+  local deadline = deadlines[index]
+  reply[index] = deadline and 1 or 0
+  if deadline then
+    last = last + 1
+    held[last], ids[last] = leases[index], list[list_from + index * 2 - 2]
   end
 end
-if #leases < #held then
+if last < count then
   local acked = {}
-  for index, result in ipairs(reply) do
+  for index = 1, count do
     local id = list[list_from + index * 2 - 2]
-    if result == 1 then
+    if reply[index] == 1 then
       acked[id] = true
     elseif acked[id] or redis.call("HEXISTS", jobs_key, id) == 0 then
       reply[index] = -1
@@ -35,13 +41,21 @@ if #leases < #held then
   end
 end
 
-if #leases > 0 then
-  redis.call("HDEL", jobs_key, unpack(ids))
-  redis.call("ZREM", processing_key, unpack(leases))
+if last > 0 then
+  local removed = redis.call("HDEL", jobs_key, unpack(ids))
+  local let_go = redis.call("ZREM", processing_key, unpack(held))
   if has_history then
     redis.call("HDEL", attempts_key, unpack(ids))
     redis.call("HDEL", errors_key, unpack(ids))
   end
-  redis.call("HSET", meta_key, "completed", completed + #ids)
+  redis.call("HSET", meta_key, "completed", completed + removed)
+  if let_go < last then -- a lease named twice is held by its first mention only
+    local seen = {}
+    for index = 1, count do
+      local lease = leases[index]
+      reply[index] = seen[lease] and reply[index] == 1 and -1 or reply[index]
+      seen[lease] = true
+    end
+  end
 end
 return reply

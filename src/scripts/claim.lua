@@ -32,14 +32,15 @@ local paused, token = meta[1], math.max(count_of(meta[2]) + 1, now_us)
 local first_lease = redis.call("ZRANGE", processing_key, 0, 0, "WITHSCORES")
 local lease_end = tonumber(first_lease[2])
 local last_claim = redis.call("HGET", claims_key, worker_id)
-local last_request, last_token, was_full, last_taken = 0, 0, false, {}
+local last_request, last_token, was_full, packed_at
 if last_claim then
-  last_request, last_token, was_full, last_taken = unpack_claim(last_claim)
+  last_request, last_token, was_full, packed_at = read_claim(last_claim)
 end
-local is_repeat = last_request == request and #last_taken > 0
-if last_request > request then
+if last_request and last_request > request then
   return { -1 }
 end
+local last_taken = last_request == request and unpack_taken(last_claim, packed_at) or {}
+local is_repeat = #last_taken > 0
 
 local taken = {} -- id, due time, id, due time, ...
 if is_repeat then

@@ -3,40 +3,11 @@ import type { ScriptDefinition } from "./definition.ts";
 
 export const ack = {
   name: "ack",
-  sha1: "7891d88c295c388db6ebb1b0189b577857f2e9f0",
+  sha1: "f6f086ca0e99f0a78f2e5d4d620c47f4687e8600",
   keys: ["processing", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token"],
   source: `-- holdfast: ack
--- A lease is the member \`<id>:<token>\` of \`processing\`. Ids may hold colons, tokens are digits.
-local function suffix_of(token)
-  return ":" .. string.format("%.0f", token)
-end
-
-local function lease_of(id, token)
-  return id .. suffix_of(token)
-end
-
-local function split_lease(lease)
-  return string.match(lease, "^(.*):(%d+)$")
-end
-
--- Which of the listed leases (each an id and a token) are in force: the lease, or false. A lease
--- named twice in one call is held by its first mention only: to settle it is to let it go.
-local function held_leases(processing_key, list, first, stride)
-  local leases, seen, count = {}, {}, 0
-  for at = first, #list, stride do
-    count = count + 1
-    leases[count] = list[at] .. ":" .. list[at + 1]
-  end
-  local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
-  for index = 1, count do
-    local lease = leases[index]
-    leases[index] = deadlines[index] and not seen[lease] and lease
-    seen[lease] = true
-  end
-  return leases
-end
 -- A count as it is stored; 0 for what is none, such as a text that something else wrote.
 local function count_of(text)
   local count = tonumber(text or 0)
@@ -51,7 +22,7 @@ end
 --
 -- Reply, one integer a job: 1 done; 0 stale: the token is no longer in force; -1 gone: no such job.
 -- A repeat finds the jobs gone and changes nothing.
--- uses: lease, total
+-- uses: total
 local processing_key = KEYS[1]
 local jobs_key = KEYS[2]
 local attempts_key = KEYS[3]
@@ -63,20 +34,26 @@ local completed = total(meta_key, "completed")
 -- Most jobs never fail, so most often both are empty. HLEN checks their types as well.
 local has_history = redis.call("EXISTS", attempts_key, errors_key) > 0
   and redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
-local held = held_leases(processing_key, list, list_from, 2)
-local reply, leases, ids = {}, {}, {}
-for index = 1, #held do
-  local lease = held[index]
-  reply[index] = lease and 1 or 0
-  if lease then
-    leases[#leases + 1], ids[#ids + 1] = lease, list[list_from + index * 2 - 2]
+local leases, count = {}, 0
+for at = list_from, #list, 2 do
+  count = count + 1
+  leases[count] = list[at] .. ":" .. list[at + 1]
+end
+local deadlines = redis.call("ZMSCORE", processing_key, unpack(leases))
+local reply, held, ids, last = {}, {}, {}, 0
+for index = 1, count do
+  local deadline = deadlines[index]
+  reply[index] = deadline and 1 or 0
+  if deadline then
+    last = last + 1
+    held[last], ids[last] = leases[index], list[list_from + index * 2 - 2]
   end
 end
-if #leases < #held then
+if last < count then
   local acked = {}
-  for index, result in ipairs(reply) do
+  for index = 1, count do
     local id = list[list_from + index * 2 - 2]
-    if result == 1 then
+    if reply[index] == 1 then
       acked[id] = true
     elseif acked[id] or redis.call("HEXISTS", jobs_key, id) == 0 then
       reply[index] = -1
@@ -84,14 +61,22 @@ if #leases < #held then
   end
 end
 
-if #leases > 0 then
-  redis.call("HDEL", jobs_key, unpack(ids))
-  redis.call("ZREM", processing_key, unpack(leases))
+if last > 0 then
+  local removed = redis.call("HDEL", jobs_key, unpack(ids))
+  local let_go = redis.call("ZREM", processing_key, unpack(held))
   if has_history then
     redis.call("HDEL", attempts_key, unpack(ids))
     redis.call("HDEL", errors_key, unpack(ids))
   end
-  redis.call("HSET", meta_key, "completed", completed + #ids)
+  redis.call("HSET", meta_key, "completed", completed + removed)
+  if let_go < last then -- a lease named twice is held by its first mention only
+    local seen = {}
+    for index = 1, count do
+      local lease = leases[index]
+      reply[index] = seen[lease] and reply[index] == 1 and -1 or reply[index]
+      seen[lease] = true
+    end
+  end
 end
 return reply`,
 } as const satisfies ScriptDefinition;
@@ -265,7 +250,7 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "170bb3a4d7d1aa19d08e6ba9b86ca41e2c61ca3b",
+  sha1: "ac461d145b88b16b052150385e97a0e84383eea3",
   keys: ["delayed", "processing", "jobs", "attempts", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
@@ -330,14 +315,21 @@ local function read_envelopes(jobs_key, ids, max_bytes)
   end
   return envelopes
 end
--- A worker's entry in \`claims\`: when it claimed, in ms, then the claim itself, packed.
+-- A worker's entry in \`claims\`: when it claimed, in ms, the number and the token of the claim, whether that
+-- left the worker full, and what it took, packed: id, due time, id, due time, ...
 local function pack_claim(now, request, token, was_full, taken)
-  return string.format("%.0f:", now) .. cmsgpack.pack({ request, token, was_full, taken })
+  return string.format("%.0f:%.0f:%.0f:%d:", now, request, token, was_full and 1 or 0) .. cmsgpack.pack(taken)
 end
 
--- Returns request, token, whether the worker was full, and what it took: id, due time, id, due time, ...
-local function unpack_claim(entry)
-  return unpack(cmsgpack.unpack(string.match(entry, "^%d+:(.*)$")))
+-- Returns request, token, whether the worker was full, and where what it took begins: most claims need only
+-- the first. Nothing for what is no entry of ours.
+local function read_claim(entry)
+  local request, token, was_full, packed_at = string.match(entry, "^%d+:(%d+):(%d+):([01]):()")
+  return tonumber(request), tonumber(token), was_full == "1", packed_at
+end
+
+local function unpack_taken(entry, packed_at)
+  return cmsgpack.unpack(string.sub(entry, packed_at))
 end
 
 -- 0 for what is no entry of ours.
@@ -416,14 +408,15 @@ local paused, token = meta[1], math.max(count_of(meta[2]) + 1, now_us)
 local first_lease = redis.call("ZRANGE", processing_key, 0, 0, "WITHSCORES")
 local lease_end = tonumber(first_lease[2])
 local last_claim = redis.call("HGET", claims_key, worker_id)
-local last_request, last_token, was_full, last_taken = 0, 0, false, {}
+local last_request, last_token, was_full, packed_at
 if last_claim then
-  last_request, last_token, was_full, last_taken = unpack_claim(last_claim)
+  last_request, last_token, was_full, packed_at = read_claim(last_claim)
 end
-local is_repeat = last_request == request and #last_taken > 0
-if last_request > request then
+if last_request and last_request > request then
   return { -1 }
 end
+local last_taken = last_request == request and unpack_taken(last_claim, packed_at) or {}
+local is_repeat = #last_taken > 0
 
 local taken = {} -- id, due time, id, due time, ...
 if is_repeat then

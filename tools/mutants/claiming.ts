@@ -4,16 +4,20 @@ import { mutant, type Mutants } from "./mutant.ts";
 const repeating = [
   mutant(
     "takes more where it is asked again",
-    "last_request == request and #last_taken > 0",
-    "false",
+    "local is_repeat = #last_taken > 0",
+    "local is_repeat = false",
   ),
-  mutant("repeats a claim that gave nothing", " and #last_taken > 0", ""),
+  mutant(
+    "repeats a claim that gave nothing",
+    "is_repeat = #last_taken > 0",
+    "is_repeat = last_request == request",
+  ),
   mutant(
     "repeats the last claim for ever",
-    "last_request == request and #last_taken > 0",
-    "#last_taken > 0",
+    "last_request == request and unpack_taken",
+    "last_request and unpack_taken",
   ),
-  mutant("answers an old request", "if last_request > request then", "if false then"),
+  mutant("answers an old request", "last_request > request then", "false then"),
   mutant("gives a new token where it is asked again", "  token = last_token\n", ""),
   mutant(
     "repeats what was settled meanwhile",

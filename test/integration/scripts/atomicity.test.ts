@@ -91,10 +91,21 @@ describe("nothing fails halfway where a stored value is spoilt:", () => {
     },
   );
 
-  it("claim with a last claim of its own that is none", async () => {
+  it("claim with a last claim of its own that is none, which it replaces", async () => {
     const queue = openQueue();
     await queue.plantDelayed("a", -1_000);
     await queue.client.hset(queue.keys.claims, "w1", "not ours");
+    const claim = async () =>
+      (await queue.run(scripts.claim, claimArguments(queue, {}))) as unknown[];
+    const [token, ...rest] = await claim();
+    expect(rest).toContain("a");
+    expect((await claim())[0]).toBe(token);
+  });
+
+  it("claim with a last claim of its own whose jobs cannot be read", async () => {
+    const queue = openQueue();
+    await queue.plantDelayed("a", -1_000);
+    await queue.client.hset(queue.keys.claims, "w1", "1:1:1:0:not ours");
     const before = await queue.snapshot();
     const call = queue.run(scripts.claim, claimArguments(queue, {}));
     await expect(call).rejects.toThrow("Redis reported an error");
