@@ -82,7 +82,9 @@ const nack = fc.record({
 
 const bury = fc.record({
   script: fc.constant("bury" as const),
-  items: list(fc.record({ ref: leaseRef, counts: flag, reason: fc.constantFrom("", "hopeless", "\u0002x") })),
+  items: list(
+    fc.record({ ref: leaseRef, counts: flag, reason: fc.constantFrom("", "hopeless", "\u0002x") }),
+  ),
 });
 
 const extend = fc.record({
