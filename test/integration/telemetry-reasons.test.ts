@@ -108,7 +108,7 @@ test("of claims by hand, also of several reasons in one", async () => {
   }
   for (const delivery of await queue.claim({ max: 5, visibilityTimeoutMs: 30_000 })) {
     const { id } = delivery;
-    if (id === "failed") await delivery.nack({ error: "boom" });
+    if (id === "failed") await delivery.nack({ error: new Error("boom") });
     if (id.startsWith("released")) await delivery.nack({ countsAttempt: false });
     if (id === "revived") await delivery.bury("not wanted");
   }
@@ -123,7 +123,7 @@ test("of claims by hand, also of several reasons in one", async () => {
   const lags = { ...again, first: 6 };
   expect(await byReason(telemetry, "holdfast.job.schedule_lag")).toEqual(lags);
   // What users see of the last failure bears no mark.
-  expect(await queue.get("failed")).toMatchObject({ lastError: "boom", failedAttempts: 1 });
+  expect(await queue.get("failed")).toMatchObject({ lastError: "Error: boom", failedAttempts: 1 });
   expect(await queue.get("released")).toMatchObject({ lastError: undefined, failedAttempts: 0 });
   expect(await queue.get("revived")).toMatchObject({ lastError: undefined, failedAttempts: 0 });
 });

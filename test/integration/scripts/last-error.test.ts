@@ -111,6 +111,12 @@ describe("a claim tells how the last delivery ended:", () => {
     });
   });
 
+  it.each(["\nboom", "\0boom", "\u0004boom", "boom\u0001"])("a failure: %j", async (text) => {
+    const queue = openQueue();
+    const seen = await afterEndings(queue, [end(queue, failure, text)]);
+    expect(seen).toMatchObject({ reason: "retry", error: text, stored: text });
+  });
+
   it.each(MISLEADING)("a release, whatever its note: %j", async (text) => {
     const queue = openQueue();
     const seen = await afterEndings(queue, [end(queue, release, text)]);
