@@ -66,10 +66,12 @@ export function partsOf(queue: ReferenceQueue, now: number): Parts {
   };
 }
 
+const MARKS = new Set(["\u0001", "\u0002", "\u0003"]);
+
 /** The last error as `errors` holds it: with a mark in front where it does not tell why the job came back. */
 function storedError({ error, cameBackBy }: Job): string {
   if (cameBackBy === "released") return `\u0001${error}`;
   if (cameBackBy === "redrive") return "\u0002";
   const misleads = cameBackBy === "retry" && error === LEASE_EXPIRED;
-  return misleads || /^[\u0001-\u0003]/.test(error) ? `\u0003${error}` : error;
+  return misleads || MARKS.has(error.charAt(0)) ? `\u0003${error}` : error;
 }

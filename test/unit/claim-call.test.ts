@@ -23,9 +23,10 @@ describe("a claim's reply", () => {
     const reply = [7, 1_000, -1, 300, 3, ...jobs, 1, 0, "released", 3, 2, "lease_expired"];
     const { lookInMs, leaseEndsInMs, jobs: claimed } = read(reply);
     expect([lookInMs, leaseEndsInMs]).toEqual([undefined, 300]);
-    const of = (id: string, dueAtMs: number, failedAttempts: number, deliveryReason: string) => ({
-      ...{ id, envelope: `of ${id}`, dueAtMs, claimedAtMs: 1_000, failedAttempts, deliveryReason },
-    });
+    const of = (id: string, dueAtMs: number, failedAttempts: number, deliveryReason: string) => {
+      const envelope = `of ${id}`;
+      return { id, envelope, dueAtMs, claimedAtMs: 1_000, failedAttempts, deliveryReason };
+    };
     expect(claimed).toEqual([
       of("a", 700, 0, "released"),
       of("b", 800, 0, "first"),
@@ -50,6 +51,7 @@ describe("a claim's reply", () => {
     ["half a history", [7, 1_000, -1, 300, 3, ...jobs, 1, 0]],
     ["the history of no job", [7, 1_000, -1, 300, 3, ...jobs, 4, 0, "retry"]],
     ["the history of no place", [7, 1_000, -1, 300, 3, ...jobs, 0, 0, "retry"]],
+    ["a history without a count", [7, 1_000, -1, 300, 3, ...jobs, 1, "many", "retry"]],
     ["an unknown reason", [7, 1_000, -1, 300, 3, ...jobs, 1, 0, "first"]],
   ])("is refused: %s", (_, reply) => {
     expect(() => read(reply)).toThrow("unknown shape");

@@ -66,8 +66,9 @@ function claimedJobs(reply: Reply[], jobs: number, claimedAtMs: number): Claimed
   for (let at = historyAt; at < reply.length; at += HISTORY) {
     const job = claimed[Number(reply[at]) - 1];
     const reason = REDELIVERY_REASONS.find((known) => known === text(reply[at + 2]));
-    if (!job || !reason) throw unknownShape("claim");
-    job.failedAttempts = Number(reply[at + 1]);
+    const failedAttempts = Number(reply[at + 1]);
+    if (!job || !reason || !Number.isSafeInteger(failedAttempts)) throw unknownShape("claim");
+    job.failedAttempts = failedAttempts;
     job.deliveryReason = reason;
   }
   return claimed;

@@ -43,30 +43,30 @@ describe("a claim tells how the last delivery ended:", () => {
     await queue.run(redrive, { wakeChannel: "" }, ["a"]);
   };
 
-  it("there was none", async () => {
+  it("not at all, where there was none", async () => {
     const seen = await afterEndings(openQueue(), []);
     expect(seen).toEqual({ attempts: 0, reason: "first", error: "", stored: undefined });
   });
 
-  it.each(["boom", ""])("it failed, with the error %j", async (error) => {
+  it.each(["boom", ""])("a failure, with the error %j", async (error) => {
     const queue = openQueue();
     const seen = await afterEndings(queue, [end(queue, failure, error)]);
     expect(seen).toMatchObject({ attempts: 1, reason: "retry", error });
   });
 
-  it("its lease expired", async () => {
+  it("a lost lease", async () => {
     const queue = openQueue();
     const seen = await afterEndings(queue, [expire(queue)]);
     expect(seen).toMatchObject({ attempts: 1, reason: "lease_expired", error: LOST_LEASE });
   });
 
-  it.each(["", "note"])("it was released, with the note %j", async (note) => {
+  it.each(["", "note"])("a release, with the note %j", async (note) => {
     const queue = openQueue();
     const seen = await afterEndings(queue, [end(queue, release, note)]);
     expect(seen).toMatchObject({ attempts: 0, reason: "released", error: note });
   });
 
-  it("it came back from the dead", async () => {
+  it("a redrive", async () => {
     const queue = openQueue();
     const seen = await afterEndings(queue, [end(queue, failure, "x"), revive(queue, "boom")]);
     expect(seen).toMatchObject({ attempts: 0, reason: "redrive", error: "" });
