@@ -2,7 +2,7 @@
 --
 -- Reply, one integer a job: 1 buried; 0 stale: the token is no longer in force; -1 gone: no such job.
 -- A repeat finds the token out of force and changes nothing.
--- uses: time, lease, total
+-- uses: time, lease, last-error, total
 local processing_key = KEYS[1]
 local dead_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -13,10 +13,9 @@ local list, list_from = ARGV, 1 -- each: id, token, counts (1 or 0), reason (emp
 
 local now = now_ms()
 local buried = total(meta_key, "buried")
-redis.call("ZCARD", dead_key) -- checks the types: nothing may fail after the first write
-redis.call("HLEN", errors_key)
+redis.call("ZCARD", dead_key) -- checks the type: nothing may fail after the first write
 
-local reply, leases, scores, counted, reasons = {}, {}, {}, {}, {}
+local reply, leases, scores, counted, ids, reasons = {}, {}, {}, {}, {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
   local at = list_from + index * 4 - 4
   local id, counts, reason = list[at], list[at + 2] == "1", list[at + 3]
@@ -28,9 +27,7 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
   if lease and exists then
     reply[index] = 1
     scores[#scores + 1], scores[#scores + 2] = now, id
-    if reason ~= "" then
-      reasons[#reasons + 1], reasons[#reasons + 2] = id, reason
-    end
+    ids[#ids + 1], reasons[#reasons + 1] = id, reason
     if counts then
       counted[#counted + 1] = id
     end
@@ -40,14 +37,18 @@ local attempts = {}
 for index, count in ipairs(#counted > 0 and redis.call("HMGET", attempts_key, unpack(counted)) or {}) do
   attempts[index * 2 - 1], attempts[index * 2] = counted[index], count_of(count) + 1
 end
+local entries, forgotten = entries_after(errors_key, ids, reasons, {})
 
 if #leases > 0 then
   redis.call("ZREM", processing_key, unpack(leases))
   if #attempts > 0 then
     redis.call("HSET", attempts_key, unpack(attempts))
   end
-  if #reasons > 0 then
-    redis.call("HSET", errors_key, unpack(reasons))
+  if #entries > 0 then
+    redis.call("HSET", errors_key, unpack(entries))
+  end
+  if #forgotten > 0 then
+    redis.call("HDEL", errors_key, unpack(forgotten))
   end
   if #scores > 0 then
     redis.call("ZADD", dead_key, unpack(scores))

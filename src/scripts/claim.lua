@@ -2,18 +2,21 @@
 -- A worker that is left with free slots is put down in `waiting`, with the time of its next look.
 --
 -- Reply: token, now in ms, ms until the caller looks again (-1: it is full or does not wait), ms until the
---   earliest lease ends (0: one has ended, -1: there is none); then four values a job: id, envelope,
---   due time in ms, counted attempts so far.
+--   earliest lease ends (0: one has ended, -1: there is none), number of jobs; then three values a job: id,
+--   envelope, due time in ms; then three values for each of these jobs that was delivered before: its place
+--   among them, from 1, counted attempts so far, and how its last delivery ended ("retry": it failed,
+--   "lease_expired", "released", "redrive").
 -- A repeated request answers with the same jobs under the same token, as far as they are still held.
 --   A request older than the worker's last one claims nothing: { -1 }.
--- uses: time, number, lease, envelope, last-claim, total, wake
+-- uses: time, number, lease, envelope, last-claim, last-error, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
 local attempts_key = KEYS[4]
-local claims_key = KEYS[5]
-local waiting_key = KEYS[6]
-local meta_key = KEYS[7]
+local errors_key = KEYS[5]
+local claims_key = KEYS[6]
+local waiting_key = KEYS[7]
+local meta_key = KEYS[8]
 local worker_id = ARGV[1]
 local request = tonumber(ARGV[2]) -- grows by one with each new claim of this worker
 local max_jobs = tonumber(ARGV[3])
@@ -61,7 +64,10 @@ for at = 1, #taken / 2 do
   ids[at] = taken[at * 2 - 1]
 end
 local envelopes = #ids > 0 and read_envelopes(jobs_key, ids, max_bytes) or {}
-local attempts = #ids > 0 and redis.call("HLEN", attempts_key) > 0 and redis.call("HMGET", attempts_key, unpack(ids))
+-- Most jobs never fail, so most often both are empty.
+local has_history = #ids > 0 and redis.call("EXISTS", attempts_key, errors_key) > 0
+local attempts = has_history and redis.call("HMGET", attempts_key, unpack(ids))
+local errors = has_history and redis.call("HMGET", errors_key, unpack(ids))
 local is_full = #envelopes == max_jobs or #envelopes < #ids
 if is_repeat then
   is_full = was_full
@@ -69,8 +75,8 @@ end
 
 -- Numbers are turned into text once: Redis takes longer to print one than to store a lease.
 local lease_end_text, lease_suffix = string.format("%.0f", now + visibility_timeout_ms), suffix_of(token)
-local reply, leases, remembered = { token, now, -1, -1 }, {}, taken
-local at, last_lease = 4, 0
+local reply, leases, remembered, history = { token, now, -1, -1, 0 }, {}, taken, {}
+local at, last_lease = 5, 0
 for index = 1, #envelopes do
   local envelope = envelopes[index]
   if envelope then -- an id without an envelope is no job: it only leaves `delayed`
@@ -78,15 +84,23 @@ for index = 1, #envelopes do
     leases[last_lease + 1], leases[last_lease + 2] = lease_end_text, id .. lease_suffix
     last_lease = last_lease + 2
     reply[at + 1], reply[at + 2], reply[at + 3] = id, envelope, tonumber(taken[index * 2])
-    reply[at + 4] = attempts and count_of(attempts[index]) or 0
-    at = at + 4
+    at = at + 3
+    local count = has_history and count_of(attempts[index])
+    local reason = has_history and redelivery_reason(errors[index], count)
+    if reason then
+      history[#history + 1], history[#history + 2], history[#history + 3] = last_lease / 2, count, reason
+    end
   end
 end
 if last_lease < #taken then
   remembered = {}
-  for of_job = 5, at, 4 do
+  for of_job = 6, at, 3 do
     remembered[#remembered + 1], remembered[#remembered + 2] = reply[of_job], string.format("%.0f", reply[of_job + 2])
   end
+end
+reply[5] = last_lease / 2
+for index = 1, #history do
+  reply[at + index] = history[index]
 end
 
 redis.call("ZREM", waiting_key, worker_id)

@@ -83,7 +83,7 @@ return reply`,
 
 export const bury = {
   name: "bury",
-  sha1: "1adc79cde08d20c1f9d13dfb4e3761bb9d3344f1",
+  sha1: "e6a70357d3384fede0f79897db5ab045be198bee",
   keys: ["processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token", "counts", "reason"],
@@ -123,6 +123,65 @@ local function held_leases(processing_key, list, first, stride)
   end
   return leases
 end
+-- An entry of \`errors\`: the text of a job's last failure, and how its last delivery ended. That was this
+-- failure, unless a mark of one byte in front says otherwise. A mark takes the place of the one before.
+local lease_expired = "lease expired: its worker stopped extending it"
+local released_mark, redriven_mark, failed_mark = "\\1", "\\2", "\\3"
+
+local function has_mark(entry)
+  return string.find(entry, "^[\\1-\\3]") ~= nil
+end
+
+-- Empty where the job never failed.
+local function text_of(entry)
+  return entry and (has_mark(entry) and string.sub(entry, 2) or entry) or ""
+end
+
+-- A text that begins with a mark's byte, or is that of a lost lease, gets a mark of its own: it may be anybody's.
+local function entry_of(text, is_release)
+  local would_mislead = has_mark(text) or text == lease_expired
+  return (is_release and released_mark or would_mislead and failed_mark or "") .. text
+end
+
+local function entry_of_lost_lease()
+  return lease_expired
+end
+
+local function is_of_lost_lease(entry)
+  return text_of(entry) == lease_expired
+end
+
+local function entry_of_redrive()
+  return redriven_mark
+end
+
+-- The entries of these ids for HSET, and ids for HDEL. Where a text is empty, the last failure stands. A read of
+-- the key, so that its type is checked.
+local function entries_after(errors_key, ids, texts, releases)
+  local entries, forgotten = {}, {}
+  for index, entry in ipairs(#ids > 0 and redis.call("HMGET", errors_key, unpack(ids)) or {}) do
+    local id, text = ids[index], texts[index]
+    local next_entry = entry_of(text == "" and text_of(entry) or text, releases[index])
+    if next_entry == "" then
+      forgotten[#forgotten + 1] = id
+    else
+      entries[#entries + 1], entries[#entries + 2] = id, next_entry
+    end
+  end
+  return entries, forgotten
+end
+
+-- Why a job is delivered again: by how its last delivery ended. Nil where there was none.
+local function redelivery_reason(entry, attempts)
+  if not entry then
+    return attempts > 0 and "retry" or nil
+  end
+  local mark = string.sub(entry, 1, 1)
+  return mark == released_mark and "released"
+    or mark == redriven_mark and "redrive"
+    or entry == lease_expired and "lease_expired"
+    or "retry"
+end
 -- A count as it is stored; 0 for what is none, such as a text that something else wrote.
 local function count_of(text)
   local count = tonumber(text or 0)
@@ -137,7 +196,7 @@ end
 --
 -- Reply, one integer a job: 1 buried; 0 stale: the token is no longer in force; -1 gone: no such job.
 -- A repeat finds the token out of force and changes nothing.
--- uses: time, lease, total
+-- uses: time, lease, last-error, total
 local processing_key = KEYS[1]
 local dead_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -148,10 +207,9 @@ local list, list_from = ARGV, 1 -- each: id, token, counts (1 or 0), reason (emp
 
 local now = now_ms()
 local buried = total(meta_key, "buried")
-redis.call("ZCARD", dead_key) -- checks the types: nothing may fail after the first write
-redis.call("HLEN", errors_key)
+redis.call("ZCARD", dead_key) -- checks the type: nothing may fail after the first write
 
-local reply, leases, scores, counted, reasons = {}, {}, {}, {}, {}
+local reply, leases, scores, counted, ids, reasons = {}, {}, {}, {}, {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
   local at = list_from + index * 4 - 4
   local id, counts, reason = list[at], list[at + 2] == "1", list[at + 3]
@@ -163,9 +221,7 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 4)) do
   if lease and exists then
     reply[index] = 1
     scores[#scores + 1], scores[#scores + 2] = now, id
-    if reason ~= "" then
-      reasons[#reasons + 1], reasons[#reasons + 2] = id, reason
-    end
+    ids[#ids + 1], reasons[#reasons + 1] = id, reason
     if counts then
       counted[#counted + 1] = id
     end
@@ -175,14 +231,18 @@ local attempts = {}
 for index, count in ipairs(#counted > 0 and redis.call("HMGET", attempts_key, unpack(counted)) or {}) do
   attempts[index * 2 - 1], attempts[index * 2] = counted[index], count_of(count) + 1
 end
+local entries, forgotten = entries_after(errors_key, ids, reasons, {})
 
 if #leases > 0 then
   redis.call("ZREM", processing_key, unpack(leases))
   if #attempts > 0 then
     redis.call("HSET", attempts_key, unpack(attempts))
   end
-  if #reasons > 0 then
-    redis.call("HSET", errors_key, unpack(reasons))
+  if #entries > 0 then
+    redis.call("HSET", errors_key, unpack(entries))
+  end
+  if #forgotten > 0 then
+    redis.call("HDEL", errors_key, unpack(forgotten))
   end
   if #scores > 0 then
     redis.call("ZADD", dead_key, unpack(scores))
@@ -250,8 +310,8 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "ac461d145b88b16b052150385e97a0e84383eea3",
-  keys: ["delayed", "processing", "jobs", "attempts", "claims", "waiting", "meta"],
+  sha1: "3065d212d732c90531b06303dfe5e9b98bf28ad9",
+  keys: ["delayed", "processing", "jobs", "attempts", "errors", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
   source: `-- holdfast: claim
@@ -336,6 +396,65 @@ end
 local function claimed_at(entry)
   return tonumber(string.match(entry, "^(%d+):") or 0)
 end
+-- An entry of \`errors\`: the text of a job's last failure, and how its last delivery ended. That was this
+-- failure, unless a mark of one byte in front says otherwise. A mark takes the place of the one before.
+local lease_expired = "lease expired: its worker stopped extending it"
+local released_mark, redriven_mark, failed_mark = "\\1", "\\2", "\\3"
+
+local function has_mark(entry)
+  return string.find(entry, "^[\\1-\\3]") ~= nil
+end
+
+-- Empty where the job never failed.
+local function text_of(entry)
+  return entry and (has_mark(entry) and string.sub(entry, 2) or entry) or ""
+end
+
+-- A text that begins with a mark's byte, or is that of a lost lease, gets a mark of its own: it may be anybody's.
+local function entry_of(text, is_release)
+  local would_mislead = has_mark(text) or text == lease_expired
+  return (is_release and released_mark or would_mislead and failed_mark or "") .. text
+end
+
+local function entry_of_lost_lease()
+  return lease_expired
+end
+
+local function is_of_lost_lease(entry)
+  return text_of(entry) == lease_expired
+end
+
+local function entry_of_redrive()
+  return redriven_mark
+end
+
+-- The entries of these ids for HSET, and ids for HDEL. Where a text is empty, the last failure stands. A read of
+-- the key, so that its type is checked.
+local function entries_after(errors_key, ids, texts, releases)
+  local entries, forgotten = {}, {}
+  for index, entry in ipairs(#ids > 0 and redis.call("HMGET", errors_key, unpack(ids)) or {}) do
+    local id, text = ids[index], texts[index]
+    local next_entry = entry_of(text == "" and text_of(entry) or text, releases[index])
+    if next_entry == "" then
+      forgotten[#forgotten + 1] = id
+    else
+      entries[#entries + 1], entries[#entries + 2] = id, next_entry
+    end
+  end
+  return entries, forgotten
+end
+
+-- Why a job is delivered again: by how its last delivery ended. Nil where there was none.
+local function redelivery_reason(entry, attempts)
+  if not entry then
+    return attempts > 0 and "retry" or nil
+  end
+  local mark = string.sub(entry, 1, 1)
+  return mark == released_mark and "released"
+    or mark == redriven_mark and "redrive"
+    or entry == lease_expired and "lease_expired"
+    or "retry"
+end
 -- A count as it is stored; 0 for what is none, such as a text that something else wrote.
 local function count_of(text)
   local count = tonumber(text or 0)
@@ -378,18 +497,21 @@ end
 -- A worker that is left with free slots is put down in \`waiting\`, with the time of its next look.
 --
 -- Reply: token, now in ms, ms until the caller looks again (-1: it is full or does not wait), ms until the
---   earliest lease ends (0: one has ended, -1: there is none); then four values a job: id, envelope,
---   due time in ms, counted attempts so far.
+--   earliest lease ends (0: one has ended, -1: there is none), number of jobs; then three values a job: id,
+--   envelope, due time in ms; then three values for each of these jobs that was delivered before: its place
+--   among them, from 1, counted attempts so far, and how its last delivery ended ("retry": it failed,
+--   "lease_expired", "released", "redrive").
 -- A repeated request answers with the same jobs under the same token, as far as they are still held.
 --   A request older than the worker's last one claims nothing: { -1 }.
--- uses: time, number, lease, envelope, last-claim, total, wake
+-- uses: time, number, lease, envelope, last-claim, last-error, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
 local attempts_key = KEYS[4]
-local claims_key = KEYS[5]
-local waiting_key = KEYS[6]
-local meta_key = KEYS[7]
+local errors_key = KEYS[5]
+local claims_key = KEYS[6]
+local waiting_key = KEYS[7]
+local meta_key = KEYS[8]
 local worker_id = ARGV[1]
 local request = tonumber(ARGV[2]) -- grows by one with each new claim of this worker
 local max_jobs = tonumber(ARGV[3])
@@ -437,7 +559,10 @@ for at = 1, #taken / 2 do
   ids[at] = taken[at * 2 - 1]
 end
 local envelopes = #ids > 0 and read_envelopes(jobs_key, ids, max_bytes) or {}
-local attempts = #ids > 0 and redis.call("HLEN", attempts_key) > 0 and redis.call("HMGET", attempts_key, unpack(ids))
+-- Most jobs never fail, so most often both are empty.
+local has_history = #ids > 0 and redis.call("EXISTS", attempts_key, errors_key) > 0
+local attempts = has_history and redis.call("HMGET", attempts_key, unpack(ids))
+local errors = has_history and redis.call("HMGET", errors_key, unpack(ids))
 local is_full = #envelopes == max_jobs or #envelopes < #ids
 if is_repeat then
   is_full = was_full
@@ -445,8 +570,8 @@ end
 
 -- Numbers are turned into text once: Redis takes longer to print one than to store a lease.
 local lease_end_text, lease_suffix = string.format("%.0f", now + visibility_timeout_ms), suffix_of(token)
-local reply, leases, remembered = { token, now, -1, -1 }, {}, taken
-local at, last_lease = 4, 0
+local reply, leases, remembered, history = { token, now, -1, -1, 0 }, {}, taken, {}
+local at, last_lease = 5, 0
 for index = 1, #envelopes do
   local envelope = envelopes[index]
   if envelope then -- an id without an envelope is no job: it only leaves \`delayed\`
@@ -454,15 +579,23 @@ for index = 1, #envelopes do
     leases[last_lease + 1], leases[last_lease + 2] = lease_end_text, id .. lease_suffix
     last_lease = last_lease + 2
     reply[at + 1], reply[at + 2], reply[at + 3] = id, envelope, tonumber(taken[index * 2])
-    reply[at + 4] = attempts and count_of(attempts[index]) or 0
-    at = at + 4
+    at = at + 3
+    local count = has_history and count_of(attempts[index])
+    local reason = has_history and redelivery_reason(errors[index], count)
+    if reason then
+      history[#history + 1], history[#history + 2], history[#history + 3] = last_lease / 2, count, reason
+    end
   end
 end
 if last_lease < #taken then
   remembered = {}
-  for of_job = 5, at, 4 do
+  for of_job = 6, at, 3 do
     remembered[#remembered + 1], remembered[#remembered + 2] = reply[of_job], string.format("%.0f", reply[of_job + 2])
   end
+end
+reply[5] = last_lease / 2
+for index = 1, #history do
+  reply[at + index] = history[index]
 end
 
 redis.call("ZREM", waiting_key, worker_id)
@@ -1102,7 +1235,7 @@ return reply`,
 
 export const nack = {
   name: "nack",
-  sha1: "a39c7c2e933ffb00bbce7d8de24413f3c5cc5252",
+  sha1: "5062bd86e539d2facbf84a85d33eb59578fce251",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id", "token", "delayMs", "counts", "error"],
@@ -1148,6 +1281,65 @@ local function held_leases(processing_key, list, first, stride)
   end
   return leases
 end
+-- An entry of \`errors\`: the text of a job's last failure, and how its last delivery ended. That was this
+-- failure, unless a mark of one byte in front says otherwise. A mark takes the place of the one before.
+local lease_expired = "lease expired: its worker stopped extending it"
+local released_mark, redriven_mark, failed_mark = "\\1", "\\2", "\\3"
+
+local function has_mark(entry)
+  return string.find(entry, "^[\\1-\\3]") ~= nil
+end
+
+-- Empty where the job never failed.
+local function text_of(entry)
+  return entry and (has_mark(entry) and string.sub(entry, 2) or entry) or ""
+end
+
+-- A text that begins with a mark's byte, or is that of a lost lease, gets a mark of its own: it may be anybody's.
+local function entry_of(text, is_release)
+  local would_mislead = has_mark(text) or text == lease_expired
+  return (is_release and released_mark or would_mislead and failed_mark or "") .. text
+end
+
+local function entry_of_lost_lease()
+  return lease_expired
+end
+
+local function is_of_lost_lease(entry)
+  return text_of(entry) == lease_expired
+end
+
+local function entry_of_redrive()
+  return redriven_mark
+end
+
+-- The entries of these ids for HSET, and ids for HDEL. Where a text is empty, the last failure stands. A read of
+-- the key, so that its type is checked.
+local function entries_after(errors_key, ids, texts, releases)
+  local entries, forgotten = {}, {}
+  for index, entry in ipairs(#ids > 0 and redis.call("HMGET", errors_key, unpack(ids)) or {}) do
+    local id, text = ids[index], texts[index]
+    local next_entry = entry_of(text == "" and text_of(entry) or text, releases[index])
+    if next_entry == "" then
+      forgotten[#forgotten + 1] = id
+    else
+      entries[#entries + 1], entries[#entries + 2] = id, next_entry
+    end
+  end
+  return entries, forgotten
+end
+
+-- Why a job is delivered again: by how its last delivery ended. Nil where there was none.
+local function redelivery_reason(entry, attempts)
+  if not entry then
+    return attempts > 0 and "retry" or nil
+  end
+  local mark = string.sub(entry, 1, 1)
+  return mark == released_mark and "released"
+    or mark == redriven_mark and "redrive"
+    or entry == lease_expired and "lease_expired"
+    or "retry"
+end
 -- A count as it is stored; 0 for what is none, such as a text that something else wrote.
 local function count_of(text)
   local count = tonumber(text or 0)
@@ -1190,7 +1382,7 @@ end
 --
 -- Reply, one integer a job: its new due time in ms; 0 stale: the token is no longer in force;
 --   -1 gone: no such job. A repeat finds the token out of force and changes nothing.
--- uses: time, number, lease, total, wake
+-- uses: time, number, lease, last-error, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -1199,14 +1391,15 @@ local errors_key = KEYS[5]
 local waiting_key = KEYS[6]
 local meta_key = KEYS[7]
 local wake_channel = ARGV[1]
-local list, list_from = ARGV, 2 -- each: id, token, delay_ms, counts (1 or 0), error (may be empty)
+local list, list_from = ARGV, 2 -- each: id, token, delay_ms, counts (1 or 0), error (empty: the last one stands)
 
 local now = now_ms()
 local retried = total(meta_key, "retried")
 redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
 redis.call("ZCARD", waiting_key)
 
-local reply, leases, scores, counted, errors = {}, {}, {}, {}, {}
+local reply, leases, scores, counted = {}, {}, {}, {}
+local ids, texts, releases = {}, {}, {}
 local earliest_due = math.huge
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
   local at = list_from + index * 5 - 5
@@ -1223,18 +1416,14 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
     if counts then
       counted[#counted + 1] = id
     end
-    if error_text ~= "" then
-      errors[#errors + 1], errors[#errors + 2] = id, error_text
-    end
+    ids[#ids + 1], texts[#texts + 1], releases[#releases + 1] = id, error_text, not counts
   end
 end
 local attempts = {}
 for index, count in ipairs(#counted > 0 and redis.call("HMGET", attempts_key, unpack(counted)) or {}) do
   attempts[index * 2 - 1], attempts[index * 2] = counted[index], count_of(count) + 1
 end
-if #errors > 0 then
-  redis.call("HLEN", errors_key) -- checks the type
-end
+local entries, forgotten = entries_after(errors_key, ids, texts, releases)
 
 if #leases > 0 then
   redis.call("ZREM", processing_key, unpack(leases))
@@ -1242,8 +1431,11 @@ if #leases > 0 then
     redis.call("HSET", attempts_key, unpack(attempts))
     redis.call("HSET", meta_key, "retried", retried + #counted)
   end
-  if #errors > 0 then
-    redis.call("HSET", errors_key, unpack(errors))
+  if #entries > 0 then
+    redis.call("HSET", errors_key, unpack(entries))
+  end
+  if #forgotten > 0 then
+    redis.call("HDEL", errors_key, unpack(forgotten))
   end
   if #scores > 0 then
     redis.call("ZADD", delayed_key, unpack(scores))
@@ -1318,7 +1510,7 @@ return 1`,
 
 export const peek = {
   name: "peek",
-  sha1: "7b7014bfdf398d715a303066a3240256dbd5caa4",
+  sha1: "3448a711d66b6b81d3810a6acc9973bf05239a04",
   keys: ["delayed", "dead", "jobs", "attempts", "errors"],
   args: ["maxBytes"],
   listFields: ["id"],
@@ -1348,12 +1540,71 @@ local function read_envelopes(jobs_key, ids, max_bytes)
   end
   return envelopes
 end
+-- An entry of \`errors\`: the text of a job's last failure, and how its last delivery ended. That was this
+-- failure, unless a mark of one byte in front says otherwise. A mark takes the place of the one before.
+local lease_expired = "lease expired: its worker stopped extending it"
+local released_mark, redriven_mark, failed_mark = "\\1", "\\2", "\\3"
+
+local function has_mark(entry)
+  return string.find(entry, "^[\\1-\\3]") ~= nil
+end
+
+-- Empty where the job never failed.
+local function text_of(entry)
+  return entry and (has_mark(entry) and string.sub(entry, 2) or entry) or ""
+end
+
+-- A text that begins with a mark's byte, or is that of a lost lease, gets a mark of its own: it may be anybody's.
+local function entry_of(text, is_release)
+  local would_mislead = has_mark(text) or text == lease_expired
+  return (is_release and released_mark or would_mislead and failed_mark or "") .. text
+end
+
+local function entry_of_lost_lease()
+  return lease_expired
+end
+
+local function is_of_lost_lease(entry)
+  return text_of(entry) == lease_expired
+end
+
+local function entry_of_redrive()
+  return redriven_mark
+end
+
+-- The entries of these ids for HSET, and ids for HDEL. Where a text is empty, the last failure stands. A read of
+-- the key, so that its type is checked.
+local function entries_after(errors_key, ids, texts, releases)
+  local entries, forgotten = {}, {}
+  for index, entry in ipairs(#ids > 0 and redis.call("HMGET", errors_key, unpack(ids)) or {}) do
+    local id, text = ids[index], texts[index]
+    local next_entry = entry_of(text == "" and text_of(entry) or text, releases[index])
+    if next_entry == "" then
+      forgotten[#forgotten + 1] = id
+    else
+      entries[#entries + 1], entries[#entries + 2] = id, next_entry
+    end
+  end
+  return entries, forgotten
+end
+
+-- Why a job is delivered again: by how its last delivery ended. Nil where there was none.
+local function redelivery_reason(entry, attempts)
+  if not entry then
+    return attempts > 0 and "retry" or nil
+  end
+  local mark = string.sub(entry, 1, 1)
+  return mark == released_mark and "released"
+    or mark == redriven_mark and "redrive"
+    or entry == lease_expired and "lease_expired"
+    or "retry"
+end
 -- peek: jobs by id. Read only.
 --
 -- Reply, five values an id: state ("delayed", "due", "processing", "dead", "gone"), due time or time of
 --   death in ms (-1: neither), envelope, counted attempts, last error (both may be empty).
 --   Stops early once max_bytes of envelopes are read.
--- uses: time, envelope
+-- uses: time, envelope, last-error
 local delayed_key = KEYS[1]
 local dead_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -1381,7 +1632,7 @@ for index, envelope in ipairs(envelopes) do
   reply[at + 2] = due or died or -1
   reply[at + 3] = envelope or ""
   reply[at + 4] = tonumber(attempts[index] or 0) or 0
-  reply[at + 5] = errors[index] or ""
+  reply[at + 5] = text_of(errors[index])
 end
 return reply`,
 } as const satisfies ScriptDefinition;
@@ -1441,7 +1692,7 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "12838e197586206fcf2b055c31e9661b68837b27",
+  sha1: "082617cb78ea964743401e95de71f941d09d932d",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
@@ -1487,6 +1738,65 @@ local function held_leases(processing_key, list, first, stride)
   end
   return leases
 end
+-- An entry of \`errors\`: the text of a job's last failure, and how its last delivery ended. That was this
+-- failure, unless a mark of one byte in front says otherwise. A mark takes the place of the one before.
+local lease_expired = "lease expired: its worker stopped extending it"
+local released_mark, redriven_mark, failed_mark = "\\1", "\\2", "\\3"
+
+local function has_mark(entry)
+  return string.find(entry, "^[\\1-\\3]") ~= nil
+end
+
+-- Empty where the job never failed.
+local function text_of(entry)
+  return entry and (has_mark(entry) and string.sub(entry, 2) or entry) or ""
+end
+
+-- A text that begins with a mark's byte, or is that of a lost lease, gets a mark of its own: it may be anybody's.
+local function entry_of(text, is_release)
+  local would_mislead = has_mark(text) or text == lease_expired
+  return (is_release and released_mark or would_mislead and failed_mark or "") .. text
+end
+
+local function entry_of_lost_lease()
+  return lease_expired
+end
+
+local function is_of_lost_lease(entry)
+  return text_of(entry) == lease_expired
+end
+
+local function entry_of_redrive()
+  return redriven_mark
+end
+
+-- The entries of these ids for HSET, and ids for HDEL. Where a text is empty, the last failure stands. A read of
+-- the key, so that its type is checked.
+local function entries_after(errors_key, ids, texts, releases)
+  local entries, forgotten = {}, {}
+  for index, entry in ipairs(#ids > 0 and redis.call("HMGET", errors_key, unpack(ids)) or {}) do
+    local id, text = ids[index], texts[index]
+    local next_entry = entry_of(text == "" and text_of(entry) or text, releases[index])
+    if next_entry == "" then
+      forgotten[#forgotten + 1] = id
+    else
+      entries[#entries + 1], entries[#entries + 2] = id, next_entry
+    end
+  end
+  return entries, forgotten
+end
+
+-- Why a job is delivered again: by how its last delivery ended. Nil where there was none.
+local function redelivery_reason(entry, attempts)
+  if not entry then
+    return attempts > 0 and "retry" or nil
+  end
+  local mark = string.sub(entry, 1, 1)
+  return mark == released_mark and "released"
+    or mark == redriven_mark and "redrive"
+    or entry == lease_expired and "lease_expired"
+    or "retry"
+end
 -- A count as it is stored; 0 for what is none, such as a text that something else wrote.
 local function count_of(text)
   local count = tonumber(text or 0)
@@ -1531,7 +1841,7 @@ end
 --
 -- Reply: ms until the next lease ends (0: more have ended already, -1: there is none), then two values
 --   a job: id, counted attempts. A repeat finds those leases gone.
--- uses: time, number, lease, total, wake
+-- uses: time, number, lease, last-error, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -1543,7 +1853,6 @@ local max_jobs = tonumber(ARGV[1])
 local wake_channel = ARGV[2]
 local list, list_from = ARGV, 3 -- each: delay_ms (by counted attempts; the last serves for all above)
 
-local lease_expired = "lease expired: its worker stopped extending it"
 local now = now_ms()
 local expired = redis.call("ZRANGE", processing_key, "-inf", now, "BYSCORE", "LIMIT", 0, max_jobs)
 local next_end = tonumber(redis.call("ZRANGE", processing_key, #expired, #expired, "WITHSCORES")[2])
@@ -1566,12 +1875,12 @@ local last_errors = #ids > 0 and redis.call("HMGET", errors_key, unpack(ids))
 local earliest_due = math.huge
 for index, id in ipairs(ids) do
   local count = count_of(counts[index]) + 1
-  local is_second_in_a_row = last_errors[index] == lease_expired
+  local is_second_in_a_row = is_of_lost_lease(last_errors[index])
   local due = now + (is_second_in_a_row and milliseconds(list[math.min(list_from + count - 1, #list)]) or 0)
   earliest_due = math.min(earliest_due, due)
   scores[#scores + 1], scores[#scores + 2] = due, id
   attempts[#attempts + 1], attempts[#attempts + 2] = id, count
-  errors[#errors + 1], errors[#errors + 2] = id, lease_expired
+  errors[#errors + 1], errors[#errors + 2] = id, entry_of_lost_lease()
   reply[#reply + 1], reply[#reply + 2] = id, count
 end
 
@@ -1588,7 +1897,7 @@ return reply`,
 
 export const redrive = {
   name: "redrive",
-  sha1: "89a9df03d02184ada7401b69cf78384b5736cd56",
+  sha1: "189a7988fe1b66b01e800c2733b5857c0490520b",
   keys: ["delayed", "dead", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id"],
@@ -1598,6 +1907,65 @@ export const redrive = {
 local function now_ms()
   local time = redis.call("TIME")
   return time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
+end
+-- An entry of \`errors\`: the text of a job's last failure, and how its last delivery ended. That was this
+-- failure, unless a mark of one byte in front says otherwise. A mark takes the place of the one before.
+local lease_expired = "lease expired: its worker stopped extending it"
+local released_mark, redriven_mark, failed_mark = "\\1", "\\2", "\\3"
+
+local function has_mark(entry)
+  return string.find(entry, "^[\\1-\\3]") ~= nil
+end
+
+-- Empty where the job never failed.
+local function text_of(entry)
+  return entry and (has_mark(entry) and string.sub(entry, 2) or entry) or ""
+end
+
+-- A text that begins with a mark's byte, or is that of a lost lease, gets a mark of its own: it may be anybody's.
+local function entry_of(text, is_release)
+  local would_mislead = has_mark(text) or text == lease_expired
+  return (is_release and released_mark or would_mislead and failed_mark or "") .. text
+end
+
+local function entry_of_lost_lease()
+  return lease_expired
+end
+
+local function is_of_lost_lease(entry)
+  return text_of(entry) == lease_expired
+end
+
+local function entry_of_redrive()
+  return redriven_mark
+end
+
+-- The entries of these ids for HSET, and ids for HDEL. Where a text is empty, the last failure stands. A read of
+-- the key, so that its type is checked.
+local function entries_after(errors_key, ids, texts, releases)
+  local entries, forgotten = {}, {}
+  for index, entry in ipairs(#ids > 0 and redis.call("HMGET", errors_key, unpack(ids)) or {}) do
+    local id, text = ids[index], texts[index]
+    local next_entry = entry_of(text == "" and text_of(entry) or text, releases[index])
+    if next_entry == "" then
+      forgotten[#forgotten + 1] = id
+    else
+      entries[#entries + 1], entries[#entries + 2] = id, next_entry
+    end
+  end
+  return entries, forgotten
+end
+
+-- Why a job is delivered again: by how its last delivery ended. Nil where there was none.
+local function redelivery_reason(entry, attempts)
+  if not entry then
+    return attempts > 0 and "retry" or nil
+  end
+  local mark = string.sub(entry, 1, 1)
+  return mark == released_mark and "released"
+    or mark == redriven_mark and "redrive"
+    or entry == lease_expired and "lease_expired"
+    or "retry"
 end
 -- A count as it is stored; 0 for what is none, such as a text that something else wrote.
 local function count_of(text)
@@ -1640,7 +2008,7 @@ end
 -- redrive: \`dead\` -> \`delayed\`, due now, with attempts back to 0 and the last error forgotten.
 --
 -- Reply, one integer an id: 1 redriven; 0: it is not among the dead. A repeat changes nothing.
--- uses: time, total, wake
+-- uses: time, last-error, total, wake
 local delayed_key = KEYS[1]
 local dead_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -1658,7 +2026,7 @@ redis.call("ZCARD", waiting_key)
 redis.call("HLEN", errors_key)
 redis.call("HLEN", attempts_key)
 
-local reply, ids, scores, seen = {}, {}, {}, {}
+local reply, ids, scores, marks, seen = {}, {}, {}, {}, {}
 for index, died in ipairs(redis.call("ZMSCORE", dead_key, unpack(list, list_from))) do
   local id = list[list_from + index - 1]
   reply[index] = 0
@@ -1667,6 +2035,7 @@ for index, died in ipairs(redis.call("ZMSCORE", dead_key, unpack(list, list_from
     if redis.call("HEXISTS", jobs_key, id) == 1 then
       reply[index] = 1
       scores[#scores + 1], scores[#scores + 2] = now, id
+      marks[#marks + 1], marks[#marks + 2] = id, entry_of_redrive()
     end
   end
 end
@@ -1676,6 +2045,7 @@ if #ids > 0 then
   redis.call("HDEL", attempts_key, unpack(ids))
   redis.call("HDEL", errors_key, unpack(ids))
   if #scores > 0 then
+    redis.call("HSET", errors_key, unpack(marks))
     redis.call("ZADD", delayed_key, unpack(scores))
     redis.call("HSET", meta_key, "redriven", redriven + #scores / 2)
     wake_for(waiting_key, meta_key, wake_channel, now, now)

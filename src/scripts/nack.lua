@@ -2,7 +2,7 @@
 --
 -- Reply, one integer a job: its new due time in ms; 0 stale: the token is no longer in force;
 --   -1 gone: no such job. A repeat finds the token out of force and changes nothing.
--- uses: time, number, lease, total, wake
+-- uses: time, number, lease, last-error, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -11,14 +11,15 @@ local errors_key = KEYS[5]
 local waiting_key = KEYS[6]
 local meta_key = KEYS[7]
 local wake_channel = ARGV[1]
-local list, list_from = ARGV, 2 -- each: id, token, delay_ms, counts (1 or 0), error (may be empty)
+local list, list_from = ARGV, 2 -- each: id, token, delay_ms, counts (1 or 0), error (empty: the last one stands)
 
 local now = now_ms()
 local retried = total(meta_key, "retried")
 redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
 redis.call("ZCARD", waiting_key)
 
-local reply, leases, scores, counted, errors = {}, {}, {}, {}, {}
+local reply, leases, scores, counted = {}, {}, {}, {}
+local ids, texts, releases = {}, {}, {}
 local earliest_due = math.huge
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
   local at = list_from + index * 5 - 5
@@ -35,18 +36,14 @@ for index, lease in ipairs(held_leases(processing_key, list, list_from, 5)) do
     if counts then
       counted[#counted + 1] = id
     end
-    if error_text ~= "" then
-      errors[#errors + 1], errors[#errors + 2] = id, error_text
-    end
+    ids[#ids + 1], texts[#texts + 1], releases[#releases + 1] = id, error_text, not counts
   end
 end
 local attempts = {}
 for index, count in ipairs(#counted > 0 and redis.call("HMGET", attempts_key, unpack(counted)) or {}) do
   attempts[index * 2 - 1], attempts[index * 2] = counted[index], count_of(count) + 1
 end
-if #errors > 0 then
-  redis.call("HLEN", errors_key) -- checks the type
-end
+local entries, forgotten = entries_after(errors_key, ids, texts, releases)
 
 if #leases > 0 then
   redis.call("ZREM", processing_key, unpack(leases))
@@ -54,8 +51,11 @@ if #leases > 0 then
     redis.call("HSET", attempts_key, unpack(attempts))
     redis.call("HSET", meta_key, "retried", retried + #counted)
   end
-  if #errors > 0 then
-    redis.call("HSET", errors_key, unpack(errors))
+  if #entries > 0 then
+    redis.call("HSET", errors_key, unpack(entries))
+  end
+  if #forgotten > 0 then
+    redis.call("HDEL", errors_key, unpack(forgotten))
   end
   if #scores > 0 then
     redis.call("ZADD", delayed_key, unpack(scores))

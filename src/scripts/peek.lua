@@ -3,7 +3,7 @@
 -- Reply, five values an id: state ("delayed", "due", "processing", "dead", "gone"), due time or time of
 --   death in ms (-1: neither), envelope, counted attempts, last error (both may be empty).
 --   Stops early once max_bytes of envelopes are read.
--- uses: time, envelope
+-- uses: time, envelope, last-error
 local delayed_key = KEYS[1]
 local dead_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -31,6 +31,6 @@ for index, envelope in ipairs(envelopes) do
   reply[at + 2] = due or died or -1
   reply[at + 3] = envelope or ""
   reply[at + 4] = tonumber(attempts[index] or 0) or 0
-  reply[at + 5] = errors[index] or ""
+  reply[at + 5] = text_of(errors[index])
 end
 return reply

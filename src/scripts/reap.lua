@@ -4,7 +4,7 @@
 --
 -- Reply: ms until the next lease ends (0: more have ended already, -1: there is none), then two values
 --   a job: id, counted attempts. A repeat finds those leases gone.
--- uses: time, number, lease, total, wake
+-- uses: time, number, lease, last-error, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -16,7 +16,6 @@ local max_jobs = tonumber(ARGV[1])
 local wake_channel = ARGV[2]
 local list, list_from = ARGV, 3 -- each: delay_ms (by counted attempts; the last serves for all above)
 
-local lease_expired = "lease expired: its worker stopped extending it"
 local now = now_ms()
 local expired = redis.call("ZRANGE", processing_key, "-inf", now, "BYSCORE", "LIMIT", 0, max_jobs)
 local next_end = tonumber(redis.call("ZRANGE", processing_key, #expired, #expired, "WITHSCORES")[2])
@@ -39,12 +38,12 @@ local last_errors = #ids > 0 and redis.call("HMGET", errors_key, unpack(ids))
 local earliest_due = math.huge
 for index, id in ipairs(ids) do
   local count = count_of(counts[index]) + 1
-  local is_second_in_a_row = last_errors[index] == lease_expired
+  local is_second_in_a_row = is_of_lost_lease(last_errors[index])
   local due = now + (is_second_in_a_row and milliseconds(list[math.min(list_from + count - 1, #list)]) or 0)
   earliest_due = math.min(earliest_due, due)
   scores[#scores + 1], scores[#scores + 2] = due, id
   attempts[#attempts + 1], attempts[#attempts + 2] = id, count
-  errors[#errors + 1], errors[#errors + 2] = id, lease_expired
+  errors[#errors + 1], errors[#errors + 2] = id, entry_of_lost_lease()
   reply[#reply + 1], reply[#reply + 2] = id, count
 end
 

@@ -1,7 +1,7 @@
 -- redrive: `dead` -> `delayed`, due now, with attempts back to 0 and the last error forgotten.
 --
 -- Reply, one integer an id: 1 redriven; 0: it is not among the dead. A repeat changes nothing.
--- uses: time, total, wake
+-- uses: time, last-error, total, wake
 local delayed_key = KEYS[1]
 local dead_key = KEYS[2]
 local jobs_key = KEYS[3]
@@ -19,7 +19,7 @@ redis.call("ZCARD", waiting_key)
 redis.call("HLEN", errors_key)
 redis.call("HLEN", attempts_key)
 
-local reply, ids, scores, seen = {}, {}, {}, {}
+local reply, ids, scores, marks, seen = {}, {}, {}, {}, {}
 for index, died in ipairs(redis.call("ZMSCORE", dead_key, unpack(list, list_from))) do
   local id = list[list_from + index - 1]
   reply[index] = 0
@@ -28,6 +28,7 @@ for index, died in ipairs(redis.call("ZMSCORE", dead_key, unpack(list, list_from
     if redis.call("HEXISTS", jobs_key, id) == 1 then
       reply[index] = 1
       scores[#scores + 1], scores[#scores + 2] = now, id
+      marks[#marks + 1], marks[#marks + 2] = id, entry_of_redrive()
     end
   end
 end
@@ -37,6 +38,7 @@ if #ids > 0 then
   redis.call("HDEL", attempts_key, unpack(ids))
   redis.call("HDEL", errors_key, unpack(ids))
   if #scores > 0 then
+    redis.call("HSET", errors_key, unpack(marks))
     redis.call("ZADD", delayed_key, unpack(scores))
     redis.call("HSET", meta_key, "redriven", redriven + #scores / 2)
     wake_for(waiting_key, meta_key, wake_channel, now, now)

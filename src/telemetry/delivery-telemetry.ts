@@ -8,6 +8,7 @@ import {
   type UpDownCounter,
 } from "@opentelemetry/api";
 import { monotonicNow } from "../core/model/clock.ts";
+import type { DeliveryReason } from "../core/model/delivery-reason.ts";
 import { decodeEnvelope, type Envelope } from "../core/model/envelope.ts";
 import type { Outcome } from "../core/model/outcome.ts";
 import { DeadLetter, isInstance } from "../core/model/signals.ts";
@@ -28,6 +29,7 @@ export interface ClaimedFacts {
   readonly dueAtMs: number;
   readonly claimedAtMs: number;
   readonly failedAttempts: number;
+  readonly deliveryReason: DeliveryReason;
 }
 
 /** Who runs a job. */
@@ -35,11 +37,6 @@ export interface ProcessFacts {
   readonly envelope: Envelope;
   readonly workerId: string;
   readonly maxAttempts: number;
-}
-
-/** Why a job is delivered: how often it has failed is all that a claim tells. */
-function deliveryReason({ failedAttempts }: Pick<ClaimedFacts, "failedAttempts">): string {
-  return failedAttempts > 0 ? "retry" : "first";
 }
 
 export class DeliveryTelemetry {
@@ -197,11 +194,11 @@ export class DeliveryTelemetry {
 
   #measureLag(): void {
     const { queueAttributes } = this.#emitter.operations;
-    const reason = deliveryReason(this.#claimed);
+    const { deliveryReason } = this.#claimed;
     this.#emitter.measure(({ scheduleLag }) =>
       scheduleLag.record(this.#lagMs / 1_000, {
         ...queueAttributes,
-        [ATTRIBUTES.deliveryReason]: reason,
+        [ATTRIBUTES.deliveryReason]: deliveryReason,
       }),
     );
   }
@@ -213,7 +210,7 @@ export class DeliveryTelemetry {
       [ATTRIBUTES.attempt]: this.#claimed.failedAttempts + 1,
       [ATTRIBUTES.maxAttempts]: maxAttempts,
       [ATTRIBUTES.scheduleLag]: this.#lagMs / 1_000,
-      [ATTRIBUTES.deliveryReason]: deliveryReason(this.#claimed),
+      [ATTRIBUTES.deliveryReason]: this.#claimed.deliveryReason,
     };
   }
 

@@ -1,5 +1,6 @@
 /** What a queue and its workers tell. Without anybody who listens, each call here comes to nothing. */
 import { monotonicNow, wallClockNow } from "../core/model/clock.ts";
+import { type DeliveryReason, REDELIVERY_REASONS } from "../core/model/delivery-reason.ts";
 import type { Headers } from "../core/model/envelope.ts";
 import type { TraceMode } from "../core/model/trace-mode.ts";
 import { ClaimTelemetry } from "./claim-telemetry.ts";
@@ -14,7 +15,7 @@ import { type QueueCounts, QueueGauges } from "./queue-gauges.ts";
 
 /** A claim that was answered. */
 export interface AnsweredClaim {
-  readonly jobs: readonly { readonly failedAttempts: number }[];
+  readonly jobs: readonly { readonly deliveryReason: DeliveryReason }[];
   readonly clock: {
     readonly nowMs: number;
     readonly askedAt: number;
@@ -83,9 +84,10 @@ export class QueueTelemetry {
       clockOffset.record(offsetMs / 1_000, operations.queueAttributes);
       if (jobs.length === 0) return;
       consumed.add(jobs.length, operations.claim.counterAttributes);
-      const again = jobs.filter(({ failedAttempts }) => failedAttempts > 0).length;
-      if (again > 0) {
-        const attributes = { ...operations.queueAttributes, [ATTRIBUTES.deliveryReason]: "retry" };
+      for (const reason of REDELIVERY_REASONS) {
+        const again = jobs.filter(({ deliveryReason }) => deliveryReason === reason).length;
+        if (again === 0) continue;
+        const attributes = { ...operations.queueAttributes, [ATTRIBUTES.deliveryReason]: reason };
         redeliveries.add(again, attributes);
       }
     });

@@ -10,7 +10,13 @@ interface Claimed {
   readonly now: number;
   readonly lookIn: number;
   readonly leaseEndsIn: number;
-  readonly jobs: readonly { id: string; envelope: string; due: number; attempts: number }[];
+  readonly jobs: readonly {
+    readonly id: string;
+    readonly envelope: string;
+    readonly due: number;
+    readonly attempts: number;
+    readonly reason: string;
+  }[];
   readonly ids: readonly string[];
 }
 
@@ -37,12 +43,22 @@ export async function claimJobs(
 }
 
 export function readClaim(reply: unknown): Claimed {
-  const [token, now, lookIn, leaseEndsIn, ...rest] = reply as [number, number, number, number];
-  const values = rest as unknown[];
-  const jobs = [];
-  for (let at = 0; at < values.length; at += 4) {
-    const [id, envelope, due, attempts] = values.slice(at, at + 4);
-    jobs.push({ id, envelope, due, attempts } as Claimed["jobs"][number]);
+  const [token, now, lookIn, leaseEndsIn, count, ...rest] = reply as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    ...unknown[],
+  ];
+  const jobs: Claimed["jobs"][number][] = [];
+  for (let at = 0; at < count * 3; at += 3) {
+    const [id, envelope, due] = rest.slice(at, at + 3) as [string, string, number];
+    jobs.push({ id, envelope, due, attempts: 0, reason: "first" });
+  }
+  for (let at = count * 3; at < rest.length; at += 3) {
+    const [place, attempts, reason] = rest.slice(at, at + 3) as [number, number, string];
+    jobs[place - 1] = { ...jobs[place - 1]!, attempts, reason };
   }
   return { token, now, lookIn, leaseEndsIn, jobs, ids: jobs.map(({ id }) => id) };
 }

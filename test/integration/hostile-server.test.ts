@@ -15,19 +15,12 @@ const array = (...items: string[]) => `*${items.length}\r\n${items.join("")}`;
 const NULL = "$-1\r\n";
 
 /** A claim that found nothing: look again in 10 ms. */
-const NOTHING = array(integer(7), integer(Date.now()), integer(10), integer(-1));
-/** A claim that found one job. */
-const job = (id: string, envelope = bulk("1m8v0000-abc\n1"), attempts = integer(0)) =>
-  array(
-    integer(7),
-    integer(Date.now()),
-    integer(10),
-    integer(-1),
-    id,
-    envelope,
-    integer(1),
-    attempts,
-  );
+const NOTHING = array(integer(7), integer(Date.now()), integer(10), integer(-1), integer(0));
+/** A claim that found one job, and maybe what it tells of its deliveries before. */
+const job = (id: string, envelope = bulk("1m8v0000-abc\n1"), ...history: string[]) => {
+  const head = [integer(7), integer(Date.now()), integer(10), integer(-1), integer(1)];
+  return array(...head, id, envelope, integer(1), ...history);
+};
 
 const HOSTILE: Readonly<Record<string, string | Buffer>> = {
   "a number": integer(1),
@@ -38,30 +31,26 @@ const HOSTILE: Readonly<Record<string, string | Buffer>> = {
   "an empty list": "*0\r\n",
   "no list": "*-1\r\n",
   "a short list": array(integer(1), integer(2)),
-  "a list that does not come out even": array(
-    integer(1),
-    integer(2),
-    integer(3),
-    integer(4),
-    bulk("x"),
-  ),
-  "a list of lists": array("*0\r\n", "*0\r\n", "*0\r\n", "*0\r\n"),
-  "a list of nothing": array(NULL, NULL, NULL, NULL),
-  "numbers that are too large": array(...Array<string>(4).fill(integer("9223372036854775807"))),
-  "numbers that are texts": array(bulk("a"), bulk("NaN"), bulk("{}"), bulk("-")),
-  "a job of nothing": job(NULL, NULL, NULL),
-  "a job of numbers": job(integer(1), integer(2), integer(3)),
-  "a job of lists": job("*0\r\n", "*0\r\n", "*0\r\n"),
+  "a list that does not come out even": array(...[1, 2, 3, 4, 1].map(integer), bulk("x")),
+  "a list of lists": array(...Array<string>(5).fill("*0\r\n")),
+  "a list of nothing": array(...Array<string>(5).fill(NULL)),
+  "numbers that are too large": array(...Array<string>(5).fill(integer("9223372036854775807"))),
+  "numbers that are texts": array(...["a", "NaN", "{}", "-", "x"].map(bulk)),
+  "a job of nothing": job(NULL, NULL),
+  "a job of numbers": job(integer(1), integer(2)),
+  "a job of lists": job("*0\r\n", "*0\r\n"),
+  "a history of nothing": job(bulk("x"), undefined, NULL, NULL, NULL),
+  "a history of lists": job(bulk("x"), undefined, "*0\r\n", "*0\r\n", "*0\r\n"),
+  "a history of another job": job(bulk("x"), undefined, integer(2), integer(1), bulk("retry")),
+  "a history of no count": job(bulk("x"), undefined, integer(1), bulk("many"), bulk("retry")),
   "a job that was not asked for, a thousand times": array(
     integer(7),
     integer(1),
     integer(-1),
     integer(-1),
-    ...Array.from(
-      { length: 1_000 },
-      (_, n) => bulk(`${n}`) + bulk("no envelope") + integer(1) + integer(0),
-    ),
-  ).replace(/^\*\d+/, "*4004"),
+    integer(1_000),
+    ...Array.from({ length: 1_000 }, (_, n) => bulk(`${n}`) + bulk("no envelope") + integer(1)),
+  ).replace(/^\*\d+/, "*3005"),
   "no protocol": "HTTP/1.1 400 Bad Request\r\n\r\n",
   noise: Buffer.alloc(4_096, 0xa7),
 };

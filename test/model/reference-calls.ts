@@ -5,9 +5,7 @@
 import type { Burial, Call, LeaseKey, Nack, NewJob, Reply } from "./calls.ts";
 import { claim, type Moment } from "./reference-claim.ts";
 import { listDead, peek, stats } from "./reference-views.ts";
-import { dueOf, type Job, type ReferenceQueue } from "./reference-queue.ts";
-
-const LEASE_EXPIRED = "lease expired: its worker stopped extending it";
+import { dueOf, type Job, LEASE_EXPIRED, type ReferenceQueue } from "./reference-queue.ts";
 
 type JobIds = readonly { readonly id: string }[];
 
@@ -59,7 +57,8 @@ function enqueue(queue: ReferenceQueue, items: readonly NewJob[], now: number): 
     const due = dueOf(dueText, now);
     const job = queue.jobs.get(id);
     if (!job) {
-      queue.jobs.set(id, { envelope, attempts: 0, error: "", place: { in: "delayed", at: due } });
+      const place = { in: "delayed", at: due } as const;
+      queue.jobs.set(id, { envelope, attempts: 0, error: "", cameBackBy: undefined, place });
       queue.totals.enqueued += 1;
       queue.version = 1;
       queue.shards = 1;
@@ -95,6 +94,7 @@ function nack(queue: ReferenceQueue, items: readonly Nack[], now: number): Reply
     job.place = { in: "delayed", at: due };
     job.attempts += item.counts;
     job.error = item.error || job.error;
+    job.cameBackBy = item.counts ? "retry" : "released";
     queue.totals.retried += item.counts;
     earliestDue = Math.min(earliestDue, due);
     return due;
@@ -109,6 +109,7 @@ function bury(queue: ReferenceQueue, item: Burial, now: number): number {
   job.place = { in: "dead", at: now };
   job.attempts += item.counts;
   job.error = item.reason || job.error;
+  job.cameBackBy = "retry"; // read by nobody: a dead job comes back by a redrive
   queue.totals.buried += 1;
   return 1;
 }
@@ -141,6 +142,7 @@ function reap(
     const due = isSecondInARow ? now + backoffMs : now;
     job.place = { in: "delayed", at: due };
     job.error = LEASE_EXPIRED;
+    job.cameBackBy = "lease_expired";
     queue.totals.expired += 1;
     earliestDue = Math.min(earliestDue, due);
     return [id, job.attempts];
@@ -153,7 +155,12 @@ function redrive(queue: ReferenceQueue, ids: JobIds, now: number): Reply {
   const reply = ids.map(({ id }) => {
     const job = queue.jobs.get(id);
     if (job?.place.in !== "dead") return 0;
-    Object.assign(job, { attempts: 0, error: "", place: { in: "delayed", at: now } });
+    Object.assign(job, {
+      attempts: 0,
+      error: "",
+      cameBackBy: "redrive",
+      place: { in: "delayed", at: now },
+    });
     queue.totals.redriven += 1;
     return 1;
   });

@@ -39,11 +39,12 @@ export function claim(queue: ReferenceQueue, ask: ClaimArguments, moment: Moment
   }
   const lookIn = nextLook(queue, ask, wasFull, now);
   if (!repeated && lookIn >= 0) forget(queue, moment.forgotten, now);
-  const jobs = taken.flatMap(({ id, due }) => {
-    const { envelope, attempts } = queue.job(id);
-    return [id, envelope, due, attempts];
+  const jobs = taken.flatMap(({ id, due }) => [id, queue.job(id).envelope, due]);
+  const history = taken.flatMap(({ id }, index) => {
+    const { attempts, cameBackBy } = queue.job(id);
+    return cameBackBy === undefined ? [] : [index + 1, attempts, cameBackBy];
   });
-  return [token, now, lookIn, queue.nextLeaseEndIn(now), ...jobs];
+  return [token, now, lookIn, queue.nextLeaseEndIn(now), taken.length, ...jobs, ...history];
 }
 
 /** Larger than any before, and Redis's clock in microseconds unless that is behind. */

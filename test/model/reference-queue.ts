@@ -7,6 +7,8 @@ import type { LeaseKey } from "./calls.ts";
 const STALLED_AFTER_MS = 100;
 const WORKERS_TRIED = 3;
 
+export const LEASE_EXPIRED = "lease expired: its worker stopped extending it";
+
 type Place =
   | { readonly in: "delayed"; readonly at: number }
   | { readonly in: "processing"; readonly at: number; readonly token: number }
@@ -16,6 +18,8 @@ export interface Job {
   readonly envelope: string;
   attempts: number;
   error: string;
+  /** How its last delivery ended; undefined before its first one. */
+  cameBackBy: "retry" | "lease_expired" | "released" | "redrive" | undefined;
   /** Where the job is; `at` is its due time, its lease's deadline or its time of death. */
   place: Place;
 }

@@ -1,7 +1,7 @@
 /** What the calls that only read answer, and what the nine keys hold, as the reference has it. */
 import type { KeyPart } from "../../src/core/store/keys.ts";
 import type { DeadPage, Reply } from "./calls.ts";
-import type { ReferenceQueue } from "./reference-queue.ts";
+import { type Job, LEASE_EXPIRED, type ReferenceQueue } from "./reference-queue.ts";
 
 export function stats(queue: ReferenceQueue, now: number): Reply {
   const delayed = queue.in("delayed");
@@ -57,9 +57,21 @@ export function partsOf(queue: ReferenceQueue, now: number): Parts {
     dead: new Map(queue.in("dead").map(({ id, at }) => [id, at])),
     jobs: new Map(jobs.map(([id, { envelope }]) => [id, envelope])),
     attempts: new Map(jobs.flatMap(([id, job]) => (job.attempts > 0 ? [[id, job.attempts]] : []))),
-    errors: new Map(jobs.flatMap(([id, { error }]) => (error === "" ? [] : [[id, error]]))),
+    errors: new Map(
+      jobs.flatMap(([id, job]) => (storedError(job) === "" ? [] : [[id, storedError(job)]])),
+    ),
     claims: queue.claims,
     waiting: new Map(queue.looks(now).map(({ id, at }) => [id, at])),
     meta: new Map(Object.entries({ version, shards, token, paused: isPaused ? 1 : 0, ...totals })),
   };
+}
+
+const MARKS = new Set(["\u0001", "\u0002", "\u0003"]);
+
+/** The last error as `errors` holds it: with a mark in front where it does not tell why the job came back. */
+function storedError({ error, cameBackBy }: Job): string {
+  if (cameBackBy === "released") return `\u0001${error}`;
+  if (cameBackBy === "redrive") return "\u0002";
+  const misleads = cameBackBy === "retry" && error === LEASE_EXPIRED;
+  return misleads || MARKS.has(error.charAt(0)) ? `\u0003${error}` : error;
 }

@@ -3,6 +3,7 @@
  * leases by reference ("the second lease in force"): which they are shows when its turn comes.
  */
 import * as fc from "fast-check";
+import { LEASE_EXPIRED } from "./reference-queue.ts";
 
 export interface JobRef {
   /** Any id, also those of no job; or a job that is in this place, if there is one. */
@@ -74,14 +75,16 @@ const nack = fc.record({
       ref: leaseRef,
       delayMs,
       counts: flag,
-      error: fc.constantFrom("", "boom"),
+      error: fc.constantFrom("", "boom", "\u0001boom", LEASE_EXPIRED),
     }),
   ),
 });
 
 const bury = fc.record({
   script: fc.constant("bury" as const),
-  items: list(fc.record({ ref: leaseRef, counts: flag, reason: fc.constantFrom("", "hopeless") })),
+  items: list(
+    fc.record({ ref: leaseRef, counts: flag, reason: fc.constantFrom("", "hopeless", "\u0002x") }),
+  ),
 });
 
 const extend = fc.record({

@@ -20,7 +20,14 @@ function claimers(answers: readonly (readonly Answer[])[]) {
   const slots = new Slots(() => 1 - held.length);
   const reply = (id: string): ClaimReply => {
     const now = monotonicNow();
-    const job = { id, envelope: "", dueAtMs: 0, claimedAtMs: 0, failedAttempts: 0 };
+    const job = {
+      id,
+      envelope: "",
+      dueAtMs: 0,
+      claimedAtMs: 0,
+      failedAttempts: 0,
+      deliveryReason: "first" as const,
+    };
     const clock = { nowMs: 0, askedAt: now, answeredAt: now };
     return { token: 1, clock, lookInMs: undefined, leaseEndsInMs: undefined, jobs: [job] };
   };

@@ -29,7 +29,13 @@ const bytesOf = (stored: string | Buffer) => Buffer.from(stored);
 
 /** As a worker opens it: from a text for a text codec, from bytes for a binary one. */
 function openBoth(stored: Buffer): OpenedDelivery[] {
-  const claimed = { id: "id", dueAtMs: 0, claimedAtMs: 0, failedAttempts: 0 };
+  const claimed = {
+    id: "id",
+    dueAtMs: 0,
+    claimedAtMs: 0,
+    failedAttempts: 0,
+    deliveryReason: "first" as const,
+  };
   const rules = [
     { envelope: stored.toString(), codec: jsonCodec },
     { envelope: stored, codec: binaryJson },
@@ -167,6 +173,7 @@ test("a codec that throws anything ends in a burial", () => {
       dueAtMs: 0,
       claimedAtMs: 0,
       failedAttempts: 0,
+      deliveryReason: "first" as const,
       envelope: "1abc-0\n{}",
     };
     expectSane(openDelivery(claimed, { codec, schema: undefined }, 10) as OpenedDelivery);

@@ -32,7 +32,8 @@ const redrive = [
   mutant("writes where no job is left", "if #scores > 0 then", "if true then"),
   mutant("leaves the job among the dead", `redis.call("ZREM", dead_key, unpack(ids))`, ""),
   mutant("keeps the attempts", `redis.call("HDEL", attempts_key, unpack(ids))`, ""),
-  mutant("keeps the error", `redis.call("HDEL", errors_key, unpack(ids))`, ""),
+  mutant("keeps the error of no job", `redis.call("HDEL", errors_key, unpack(ids))`, ""),
+  mutant("leaves no mark", `redis.call("HSET", errors_key, unpack(marks))`, ""),
   mutant("counts a batch as one", "redriven + #scores / 2", "redriven + 1"),
   mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, now)", ""),
   writesFirst(
@@ -181,7 +182,8 @@ const peek = [
     "tonumber(attempts[index] or 0) or 0",
     "tonumber(attempts[index] or 0) + 0",
   ),
-  mutant("answers no error", `errors[index] or ""`, `""`),
+  mutant("answers no error", "text_of(errors[index])", `""`),
+  mutant("shows the mark of an error", "text_of(errors[index])", `errors[index] or ""`),
 ];
 
 const listDead = [

@@ -107,7 +107,32 @@ const taking = [
     "lease_end or now + visibility_timeout_ms",
   ),
   mutant("names an end that has passed", "math.max(0, lease_end - now)", "lease_end - now"),
-  mutant("answers no attempts", "attempts and count_of(attempts[index]) or 0", "0"),
+  mutant("answers no attempts", "count_of(attempts[index])", "0"),
+  mutant(
+    "never looks for a history",
+    'EXISTS", attempts_key, errors_key) > 0',
+    'EXISTS", attempts_key, errors_key) > 2',
+  ),
+  mutant("looks for attempts only", 'EXISTS", attempts_key, errors_key)', 'EXISTS", attempts_key)'),
+  mutant("looks for errors only", 'EXISTS", attempts_key, errors_key)', 'EXISTS", errors_key)'),
+  mutant(
+    "asks for the history of no jobs",
+    '#ids > 0 and redis.call("EXISTS"',
+    'redis.call("EXISTS"',
+  ),
+  mutant("tells a history of first deliveries", "if reason then", "if has_history then"),
+  mutant(
+    "tells the history of another job",
+    "= last_lease / 2, count, reason",
+    "= index, count, reason",
+  ),
+  mutant(
+    "tells how the first job's delivery ended",
+    "redelivery_reason(errors[index], count)",
+    "redelivery_reason(errors[1], count)",
+  ),
+  mutant("counts what was no job", "reply[5] = last_lease / 2", "reply[5] = #ids"),
+  mutant("tells no history", "reply[at + index] = history[index]", ""),
   mutant(
     "fails at a spoilt count",
     "count_of(attempts[index])",

@@ -1,5 +1,5 @@
 /** Ways to break what happens to jobs that are held. */
-import { aboutFailing, mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
+import { mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
 
 const COUNTING = [
   mutant("starts to count anew", "count_of(count) + 1", "1"),
@@ -61,13 +61,6 @@ const nack = [
     `redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write`,
   ),
   unchecked("waiting", `redis.call("ZCARD", waiting_key)`),
-  aboutFailing(
-    mutant(
-      "does not check the type of errors",
-      'if #errors > 0 then\n  redis.call("HLEN"',
-      'if false then\n  redis.call("HLEN"',
-    ),
-  ),
   mutant("takes any delay", "milliseconds(list[at + 2])", "tonumber(list[at + 2])"),
   mutant("ignores the delay", "local due = now + delay_ms", "local due = now"),
   mutant("answers that no job is gone", "reply[index] = exists and 0 or -1", "reply[index] = 0"),
@@ -76,8 +69,12 @@ const nack = [
   mutant("counts a release", "if counts then", "if true then"),
   mutant("counts no attempt", "if counts then", "if false then"),
   ...COUNTING,
-  mutant("stores an empty error", `if error_text ~= "" then`, "if true then"),
-  mutant("stores no error", `if error_text ~= "" then`, "if false then"),
+  mutant("takes a release for a failure", "error_text, not counts", "error_text, false"),
+  mutant("takes a failure for a release", "error_text, not counts", "error_text, true"),
+  mutant("stores no error", "if #entries > 0 then", "if false then"),
+  mutant("writes where there is no error", "if #entries > 0 then", "if true then"),
+  mutant("leaves a mark after a failure", "if #forgotten > 0 then", "if false then"),
+  mutant("forgets where no error goes", "if #forgotten > 0 then", "if true then"),
   mutant("leaves the lease", `redis.call("ZREM", processing_key, unpack(leases))`, ""),
   mutant("counts a batch as one", "retried + #counted", "retried + 1"),
   mutant("writes where nothing is counted", "if #attempts > 0 then", "if true then"),
@@ -94,17 +91,18 @@ const nack = [
 const bury = [
   unchecked(
     "dead",
-    `redis.call("ZCARD", dead_key) -- checks the types: nothing may fail after the first write`,
+    `redis.call("ZCARD", dead_key) -- checks the type: nothing may fail after the first write`,
   ),
-  unchecked("errors", `redis.call("HLEN", errors_key)`),
   mutant("answers that no job is gone", "reply[index] = exists and 0 or -1", "reply[index] = 0"),
   mutant("buries a lease without a job", "if lease and exists then", "if lease then"),
   mutant("keeps a lease without a job", "  if lease then\n", "  if lease and exists then\n"),
   mutant("always counts an attempt", "if counts then", "if true then"),
   mutant("never counts an attempt", "if counts then", "if false then"),
   ...COUNTING,
-  mutant("forgets the last error", `if reason ~= "" then`, "if true then"),
-  mutant("stores no reason", `if reason ~= "" then`, "if false then"),
+  mutant("stores no reason", "if #entries > 0 then", "if false then"),
+  mutant("writes where there is no reason", "if #entries > 0 then", "if true then"),
+  mutant("leaves a mark", "if #forgotten > 0 then", "if false then"),
+  mutant("forgets where no error goes", "if #forgotten > 0 then", "if true then"),
   mutant("leaves the lease", `redis.call("ZREM", processing_key, unpack(leases))`, ""),
   mutant("counts a batch as one", "buried + #scores / 2", "buried + 1"),
   mutant("writes where nothing is held", "if #leases > 0 then", "if true then"),
@@ -161,12 +159,12 @@ const reap = [
     'if id and redis.call("HEXISTS", jobs_key, id) == 1 then',
     "if id then",
   ),
-  mutant("lets no job wait its backoff", "last_errors[index] == lease_expired", "false"),
-  mutant("lets every job wait its backoff", "last_errors[index] == lease_expired", "true"),
+  mutant("lets no job wait its backoff", "is_of_lost_lease(last_errors[index])", "false"),
+  mutant("lets every job wait its backoff", "is_of_lost_lease(last_errors[index])", "true"),
   mutant(
     "looks at the last error of the first job only",
-    "last_errors[index] == lease_expired",
-    "last_errors[1] == lease_expired",
+    "is_of_lost_lease(last_errors[index])",
+    "is_of_lost_lease(last_errors[1])",
   ),
   mutant("starts to count anew", "count_of(counts[index]) + 1", "1"),
   mutant("fails at a spoilt count", "count_of(counts[index]) + 1", "(counts[index] or 0) + 1"),
@@ -200,6 +198,41 @@ const reap = [
   ),
 ];
 
+const lastError = [
+  mutant("takes text for a mark", '"^[\\1-\\3]"', '"^%c"'),
+  mutant("knows no mark but a release's", '"^[\\1-\\3]"', '"^\\1"'),
+  mutant("shows the marks", "has_mark(entry) and string.sub(entry, 2) or entry", "entry"),
+  mutant("fails where there is no entry", `return entry and (has_mark`, `return (has_mark`),
+  mutant("marks no text that misleads", 'or would_mislead and failed_mark or ""', 'or ""'),
+  mutant(
+    "takes any text for a lost lease's",
+    "has_mark(text) or text == lease_expired",
+    "has_mark(text)",
+  ),
+  mutant(
+    "takes any byte for a mark",
+    "has_mark(text) or text == lease_expired",
+    "text == lease_expired",
+  ),
+  mutant("marks no release", "is_release and released_mark or ", ""),
+  mutant(
+    "looks at all of an entry for a lost lease",
+    "return text_of(entry) ==",
+    "return entry ==",
+  ),
+  mutant("forgets the last failure", 'text == "" and text_of(entry) or text', "text"),
+  mutant("piles up marks", 'text == "" and text_of(entry) or text', 'text == "" and entry or text'),
+  mutant("keeps the last failure", 'text == "" and text_of(entry) or text', "text_of(entry)"),
+  mutant("takes all for releases", "releases[index])", "true)"),
+  mutant("stores an empty entry", 'if next_entry == "" then', "if false then"),
+  mutant("asks where nothing ends", '#ids > 0 and redis.call("HMGET"', 'redis.call("HMGET"'),
+  mutant("tells no failure without a text", 'attempts > 0 and "retry" or nil', "nil"),
+  mutant("takes a first delivery for a retry", 'attempts > 0 and "retry" or nil', '"retry"'),
+  mutant("tells no release", 'mark == released_mark and "released"', "false"),
+  mutant("tells no redrive", 'mark == redriven_mark and "redrive"', "false"),
+  mutant("tells no lost lease", 'entry == lease_expired and "lease_expired"', "false"),
+];
+
 const lease = [
   mutant(
     "holds what another token holds",
@@ -228,5 +261,6 @@ export const settling: Mutants = {
   "extend.lua": extend,
   "reap.lua": reap,
   "lib/lease.lua": lease,
+  "lib/last-error.lua": lastError,
   "lib/number.lua": number,
 };

@@ -5,6 +5,7 @@ import { monotonicNow } from "../model/clock.ts";
 import * as limits from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import { AuditStore } from "./audit-store.ts";
+import { claimArguments, claimReply } from "./claim-call.ts";
 import type { RedisArgument } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { enqueueList, enqueueReplies } from "./enqueue-call.ts";
@@ -18,7 +19,7 @@ import type {
   PeekedJob,
   SettleResult,
 } from "./messages.ts";
-import { flatReply, readItems, type Reply, text, unknownShape } from "./replies.ts";
+import { flatReply, readItems, type Reply, text } from "./replies.ts";
 import type { ScriptArguments, ScriptRunner } from "./script-runner.ts";
 import type { ShardLayout } from "./shard-layout.ts";
 
@@ -82,38 +83,11 @@ export class JobStore {
 
   async claim(request: ClaimRequest): Promise<ClaimReply> {
     await this.open();
-    const args = {
-      ...request,
-      maxBytes: limits.REPLY_BYTES,
-      comesBack: request.comesBack ? 1 : 0,
-      wakeChannel: this.wakeChannel,
-    };
+    const args = claimArguments(request, this.wakeChannel);
     const options = { asBuffers: this.#asBuffers };
     const askedAt = monotonicNow();
-    const reply = flatReply("claim", await this.#runner.run(scripts.claim, args, options), 4, 4);
-    const answeredAt = monotonicNow();
-    const [token, nowMs, lookInMs, leaseEndsInMs] = reply.slice(0, 4).map(Number) as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    if (!Number.isSafeInteger(token) || !Number.isSafeInteger(lookInMs)) {
-      throw unknownShape("claim");
-    }
-    return {
-      token,
-      clock: { nowMs, askedAt, answeredAt },
-      lookInMs: lookInMs < 0 ? undefined : Math.min(lookInMs, request.pollIntervalMs),
-      leaseEndsInMs: leaseEndsInMs < 0 ? undefined : leaseEndsInMs,
-      jobs: readItems(reply, 4, 4, (at) => ({
-        id: text(reply[at]),
-        envelope: reply[at + 1] as string | Buffer,
-        dueAtMs: Number(reply[at + 2]),
-        claimedAtMs: nowMs,
-        failedAttempts: Number(reply[at + 3]),
-      })),
-    };
+    const reply = await this.#runner.run(scripts.claim, args, options);
+    return claimReply({ reply, askedAt, answeredAt: monotonicNow() }, request.pollIntervalMs);
   }
 
   async ack(leases: readonly LeaseKey[]): Promise<SettleResult[]> {

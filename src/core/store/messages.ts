@@ -1,4 +1,5 @@
 /** What the engine gives to the store, and what it gets back. */
+import type { DeliveryReason } from "../model/delivery-reason.ts";
 import type { ResolvedDurability } from "../model/durability.ts";
 import type { JobState } from "../model/job.ts";
 
@@ -32,6 +33,7 @@ export interface ClaimedJob {
   /** By Redis's clock, as the due time is. */
   readonly claimedAtMs: number;
   readonly failedAttempts: number;
+  readonly deliveryReason: DeliveryReason;
 }
 
 /** What Redis's clock said, at some time between two readings of this process's monotonic clock. */

@@ -6,7 +6,7 @@ import { HOSTILE_IDS, openQueue } from "../../helpers/script-harness.ts";
 describe("claim, asked the same once more", () => {
   it("gives the same jobs under the same token, and changes nothing but the next look", async () => {
     const queue = openQueue();
-    await queue.plantDelayed("a", -2_000, { attempts: 2 });
+    await queue.plantDelayed("a", -2_000, { attempts: 2, error: "\u0001boom" });
     await queue.plantDelayed("b", -1_000);
     const call = () => queue.run(claim, claimArguments(queue, {}));
     const first = readClaim(await call());

@@ -19,8 +19,8 @@ describe("claim", () => {
     expect([lookIn, leaseEndsIn]).toEqual([60_000, 30_000]);
     expectWithin(token, from * 1_000, (to + 1) * 1_000); // Redis's clock in microseconds
     expect(jobs).toEqual([
-      { id: "first", envelope: "envelope of first", due: first, attempts: 2 },
-      { id: "later", envelope: "{}", due: later, attempts: 0 },
+      { id: "first", envelope: "envelope of first", due: first, attempts: 2, reason: "retry" },
+      { id: "later", envelope: "{}", due: later, attempts: 0, reason: "first" },
     ]);
     const deadline = String(now + 30_000);
     expect(changes).toEqual({

@@ -57,12 +57,16 @@ describe("nack", () => {
     expect(changes.errors).toBeUndefined();
   });
 
-  it("counts nothing for a release, and leaves the last error", async () => {
+  it("counts nothing for a release, and marks the last error", async () => {
     const queue = openQueue();
     await queue.plantHeld("a", 7, 30_000, { attempts: 2, error: "boom" });
     const { reply, changes } = await queue.watch(() => giveBack(queue, "a", 7, 0, 0, ""));
     const [due] = reply as [number];
-    expect(changes).toEqual({ processing: { "a:7": null }, delayed: { a: String(due) } });
+    expect(changes).toEqual({
+      processing: { "a:7": null },
+      delayed: { a: String(due) },
+      errors: { a: "\u0001boom" },
+    });
   });
 
   it("adds to the total what was counted and no more", async () => {
@@ -74,7 +78,7 @@ describe("nack", () => {
     );
     expect(changes.meta).toEqual({ retried: "12" });
     expect(changes.attempts).toEqual({ a: "1", c: "1" });
-    expect(changes.errors).toEqual({ b: "note", c: "x" });
+    expect(changes.errors).toEqual({ b: "\u0001note", c: "x" });
   });
 
   it.each([0, 1, MAX_DURATION_MS])("keeps a delay of %i ms to the millisecond", async (delayMs) => {
@@ -148,7 +152,8 @@ describe("nack", () => {
     const { delayed, attempts, errors } = await queue.snapshot();
     expect([...delayed.entries.keys()].toSorted()).toEqual(HOSTILE_IDS.toSorted());
     expect(attempts.entries).toEqual(new Map(others.map((id) => [id, "1"])));
-    expect(errors.entries).toEqual(new Map(others.map((id) => [id, `error of ${id}`])));
+    const expected = others.map((id) => [id, `error of ${id}`] as const);
+    expect(errors.entries).toEqual(new Map([...expected, ["a:1", "\u0001"]]));
   });
 
   it("takes the largest batch with the longest errors", async () => {

@@ -34,7 +34,7 @@ describe("redrive", () => {
       dead: { a: null },
       delayed: { a: due },
       attempts: { a: null },
-      errors: { a: null },
+      errors: { a: "\u0002" },
       meta: { redriven: "5" },
     });
 
@@ -65,11 +65,12 @@ describe("redrive", () => {
   it("only removes a dead entry whose job is missing", async () => {
     const queue = openQueue();
     await queue.plantScore("dead", "lost", 0);
+    await queue.client.hset(queue.keys.errors, "lost", "boom");
     const { reply, changes } = await queue.watch(() =>
       queue.runOnBreach(redrive, { wakeChannel: "" }, ["lost"]),
     );
     expect(reply).toEqual([0]);
-    expect(changes).toEqual({ dead: { lost: null } });
+    expect(changes).toEqual({ dead: { lost: null }, errors: { lost: null } });
   });
 
   it("takes any id", async () => {
@@ -89,7 +90,8 @@ describe("redrive", () => {
     expect(await revive(queue, ids)).toEqual(ids.map(() => 1));
     expect(await revive(queue, ids)).toEqual(ids.map(() => 0));
     const { attempts, errors, dead, delayed, meta } = await queue.snapshot();
-    expect([attempts.type, errors.type, dead.type]).toEqual(["none", "none", "none"]);
+    expect([attempts.type, dead.type]).toEqual(["none", "none"]);
+    expect(errors.entries).toEqual(new Map(ids.map((id) => [id, "\u0002"])));
     expect([...delayed.entries.keys()]).toEqual(ids);
     expect(meta.entries).toEqual(new Map([["redriven", String(ids.length)]]));
   });
