@@ -1,6 +1,7 @@
 /** One call of `enqueue` or `enqueueMany`, from its start to its answer. */
-import { type Attributes, type Context, type Link, SpanKind } from "@opentelemetry/api";
+import { type Attributes, type Link, SpanKind } from "@opentelemetry/api";
 import { monotonicNow, wallClockNow } from "../core/model/clock.ts";
+import type { Headers } from "../core/model/envelope.ts";
 import {
   DurabilityError,
   EnqueueUnconfirmedError,
@@ -14,6 +15,7 @@ import { errorType } from "./error-type.ts";
 import { ATTRIBUTES } from "./names.ts";
 import type { OperationSpan } from "./operation-span.ts";
 import { withErrorType } from "./operations.ts";
+import { injectContext } from "./propagation.ts";
 
 /** What became of a single job. */
 export interface EnqueuedJob {
@@ -30,6 +32,8 @@ export class EnqueueTelemetry {
   readonly #span: OperationSpan | undefined;
   readonly #hasCreateSpans: boolean;
   readonly #links: Link[] = [];
+  /** The context of this call, written once for all of its jobs. */
+  #shared: { readonly headers: Headers | undefined } | undefined;
   #sent = 0;
 
   /** @param batchSize undefined for a single job; the span of a batch sends what others create */
@@ -45,10 +49,11 @@ export class EnqueueTelemetry {
     }
   }
 
-  /** The context that a job is to carry: of a span of its own, or else of this call's. */
-  create(id: string): Context {
-    const span = this.#hasCreateSpans ? this.#createSpan(id) : this.#span;
-    return span?.within(this.#outside) ?? this.#outside;
+  /** What a job is to carry: the context of a span of its own, or else of this call's. */
+  create(id: string): Headers | undefined {
+    if (this.#hasCreateSpans) return this.#inject(this.#createSpan(id));
+    this.#shared ??= { headers: this.#inject(this.#span) };
+    return this.#shared.headers;
   }
 
   /** The jobs go out. */
@@ -69,6 +74,10 @@ export class EnqueueTelemetry {
     const type = errorType(error);
     this.#span?.failWith(type, error);
     this.#finish(type, Math.min(this.#sent, countFailed(error) ?? this.#sent));
+  }
+
+  #inject(span: OperationSpan | undefined): Headers | undefined {
+    return injectContext(span?.within(this.#outside) ?? this.#outside);
   }
 
   #createSpan(id: string): OperationSpan | undefined {

@@ -56,9 +56,8 @@ export class QueueTelemetry {
     { id, headers, trace }: NewJobFacts,
     call: EnqueueTelemetry | undefined,
   ): Headers | undefined {
-    return trace === "none" || hasOwnContext(headers)
-      ? undefined
-      : injectContext(call?.create(id) ?? activeContext());
+    if (trace === "none" || hasOwnContext(headers)) return undefined;
+    return call ? call.create(id) : injectContext(activeContext());
   }
 
   /** A claim by hand. */
