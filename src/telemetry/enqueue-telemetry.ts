@@ -17,12 +17,11 @@ import type { OperationSpan } from "./operation-span.ts";
 import { withErrorType } from "./operations.ts";
 import { injectContext } from "./propagation.ts";
 
-/** What became of a single job. */
-export interface EnqueuedJob {
+/** A job that goes out. */
+export interface SentJob {
   readonly id: string;
   /** As the scripts read it. */
   readonly due: string;
-  readonly isDuplicate: boolean;
 }
 
 export class EnqueueTelemetry {
@@ -30,6 +29,7 @@ export class EnqueueTelemetry {
   readonly #outside = activeContext();
   readonly #startedAt = monotonicNow();
   readonly #span: OperationSpan | undefined;
+  readonly #isBatch: boolean;
   readonly #hasCreateSpans: boolean;
   readonly #links: Link[] = [];
   /** The context of this call, written once for all of its jobs. */
@@ -40,6 +40,7 @@ export class EnqueueTelemetry {
   constructor(emitter: Emitter, isTraced: boolean, batchSize?: number) {
     this.#emitter = emitter;
     const { options, operations } = emitter;
+    this.#isBatch = batchSize !== undefined;
     this.#hasCreateSpans =
       isTraced && batchSize !== undefined && batchSize <= MAX_CREATE_SPANS && options.createSpans;
     const kind = this.#hasCreateSpans ? SpanKind.CLIENT : SpanKind.PRODUCER;
@@ -57,15 +58,18 @@ export class EnqueueTelemetry {
   }
 
   /** The jobs go out. */
-  noteSent(jobs: number): void {
-    this.#sent = jobs;
+  noteSent(jobs: readonly SentJob[]): void {
+    this.#sent = jobs.length;
     if (this.#links.length > 0) this.#span?.addLinks(this.#links);
+    if (!this.#isBatch && this.#span?.isRecording) {
+      for (const job of jobs) this.#span.set(attributesOf(job));
+    }
   }
 
-  /** @param job where it was a single one */
-  end(job?: EnqueuedJob): void {
-    if (job && this.#span?.isRecording) {
-      this.#span.set(attributesOf(job));
+  /** @param isDuplicate whether a single job's id was taken already */
+  end(isDuplicate = false): void {
+    if (isDuplicate && this.#span?.isRecording) {
+      this.#span.set({ [ATTRIBUTES.deduplicated]: true });
     }
     this.#finish(undefined, 0);
   }
@@ -114,10 +118,9 @@ function countFailed(error: unknown): number | undefined {
   return namesIds && error.ids.length > 0 ? error.ids.length : undefined;
 }
 
-function attributesOf({ id, due, isDuplicate }: EnqueuedJob): Attributes {
+function attributesOf({ id, due }: SentJob): Attributes {
   const attributes: Attributes = { [ATTRIBUTES.messageId]: id };
   const delayMs = due.startsWith("+") ? Number(due) : Number(due) - wallClockNow();
   if (delayMs > 0) attributes[ATTRIBUTES.delay] = delayMs / 1_000;
-  if (isDuplicate) attributes[ATTRIBUTES.deduplicated] = true;
   return attributes;
 }
