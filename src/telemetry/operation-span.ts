@@ -43,7 +43,7 @@ export class OperationSpan {
 
   private constructor(span: Span) {
     this.#span = span;
-    this.isRecording = span.isRecording() === true;
+    this.isRecording = span.isRecording();
   }
 
   /** The context of what happens within. */
