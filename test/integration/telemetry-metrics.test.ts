@@ -143,7 +143,7 @@ describe("what goes wrong is counted by its reason", () => {
     const refuse = () => redis.set(keys.delayed, "no sorted set");
     if (what === "a claim by hand") {
       await refuse();
-      await expect(queue.claim()).rejects.toThrow();
+      await expect(queue.claim()).rejects.toThrow("hold other types");
     } else {
       await worker.start();
       const told = next("error");
