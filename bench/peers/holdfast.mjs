@@ -15,10 +15,11 @@ const entry =
 const { Queue, Worker } = await import(pathToFileURL(entry).href);
 
 /** @param {PeerTarget} target */
-function openQueue({ url, queue, prefix, connectionName }) {
+function openQueue({ url, queue, prefix, connectionName, isUntraced }) {
   const connection = new URL(url);
   connection.searchParams.set("connectionName", connectionName);
-  return new Queue(queue, { connection: connection.href, prefix });
+  const trace = isUntraced ? "none" : "link";
+  return new Queue(queue, { connection: connection.href, prefix, trace });
 }
 
 /** @type {import("./peer.ts").Peer["openProducer"]} */

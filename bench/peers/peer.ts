@@ -7,6 +7,8 @@ export interface PeerTarget {
   readonly prefix: string;
   /** Seen in CLIENT LIST on each of the library's connections. */
   readonly connectionName: string;
+  /** Whether jobs are to have no spans, although an SDK records. */
+  readonly isUntraced?: boolean | undefined;
 }
 
 export interface PeerItem {

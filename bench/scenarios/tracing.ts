@@ -3,6 +3,7 @@ import { addDrain, loadAndDrain } from "../support/work.ts";
 
 const worker = { concurrency: 100 };
 const without = "API without SDK";
+const untraced = 'SDK, and trace: "none"';
 const recording = "SDK that records every span";
 
 export const tracing: Scenario = {
@@ -22,8 +23,8 @@ export const tracing: Scenario = {
     const figures = new Figures();
     const jobs = context.isQuick ? 10_000 : 100_000;
     await interleave(context, "with and without", async (peer) => {
-      for (const row of peer.module === "holdfast" ? [without, recording] : [without]) {
-        const settings = { hasTracing: row === recording };
+      for (const row of peer.module === "holdfast" ? [without, untraced, recording] : [without]) {
+        const settings = { hasTracing: row !== without, isUntraced: row === untraced };
         const result = await loadAndDrain(context, peer, { jobs, settings, worker });
         addDrain(figures, { row, peer: peer.name }, jobs, result);
       }

@@ -216,9 +216,9 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
       const resolved = resolveEnqueueOptions(options, queueOptions);
       await this.#check([data]);
       const job = newJob(data, resolved, queueOptions, telemetry, call);
-      call?.noteSent(1);
+      call?.noteSent([job]);
       const reply = await this.#core.shardOf(job.id).enqueue(job);
-      call?.end({ id: job.id, due: job.due, isDuplicate: !reply.isCreated });
+      call?.end(!reply.isCreated);
       return enqueueResult(job.id, reply);
     } catch (error) {
       call?.fail(error);
@@ -241,7 +241,7 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
       const jobs = items.map(({ data }, index) =>
         newJob(data, resolved[index]!, queueOptions, telemetry, call),
       );
-      call?.noteSent(jobs.length);
+      call?.noteSent(jobs);
       const replies = await enqueueInSlices(jobs, (job) => this.#core.shardOf(job.id).enqueue(job));
       call?.end();
       return replies.map((reply, index) => enqueueResult(jobs[index]!.id, reply));

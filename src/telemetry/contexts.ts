@@ -4,7 +4,7 @@
  * Redis by itself make no spans: its own spans tell what they did.
  */
 import { type Context, context, createContextKey, ROOT_CONTEXT } from "@opentelemetry/api";
-import { contain } from "./containment.ts";
+import { contain, reportFailure } from "./containment.ts";
 import { registry } from "./registry.ts";
 
 /** The key by which the SDK and all instrumentations know it: `createContextKey` is `Symbol.for`. */
@@ -26,21 +26,27 @@ export function runIn<T>(active: Context, call: () => T): T {
   if (registry().context === undefined) {
     return call(); // there is but the root context
   }
-  let run: (() => T) | undefined;
-  contain("the context manager", () => {
-    context.with(active, () => {
-      if (run) return;
-      try {
-        const result = call();
-        run = () => result;
-      } catch (error) {
-        run = () => {
-          throw error;
-        };
-      }
-    });
-  });
-  return (run ?? call)();
+  let isCalled = false;
+  let hasThrown = false;
+  let result: unknown;
+  const callOnce = () => {
+    if (isCalled) return;
+    isCalled = true;
+    try {
+      result = call();
+    } catch (error) {
+      hasThrown = true;
+      result = error;
+    }
+  };
+  try {
+    context.with(active, callOnce);
+  } catch (error) {
+    reportFailure("the context manager", error);
+  }
+  callOnce();
+  if (hasThrown) throw result;
+  return result as T;
 }
 
 /** The active context, or the root where the manager fails. */

@@ -1,6 +1,7 @@
 /** One call of `enqueue` or `enqueueMany`, from its start to its answer. */
-import { type Attributes, type Context, type Link, SpanKind } from "@opentelemetry/api";
+import { type Attributes, type Link, SpanKind } from "@opentelemetry/api";
 import { monotonicNow, wallClockNow } from "../core/model/clock.ts";
+import type { Headers } from "../core/model/envelope.ts";
 import {
   DurabilityError,
   EnqueueUnconfirmedError,
@@ -14,13 +15,13 @@ import { errorType } from "./error-type.ts";
 import { ATTRIBUTES } from "./names.ts";
 import type { OperationSpan } from "./operation-span.ts";
 import { withErrorType } from "./operations.ts";
+import { injectContext } from "./propagation.ts";
 
-/** What became of a single job. */
-export interface EnqueuedJob {
+/** A job that goes out. */
+export interface SentJob {
   readonly id: string;
   /** As the scripts read it. */
   readonly due: string;
-  readonly isDuplicate: boolean;
 }
 
 export class EnqueueTelemetry {
@@ -28,14 +29,18 @@ export class EnqueueTelemetry {
   readonly #outside = activeContext();
   readonly #startedAt = monotonicNow();
   readonly #span: OperationSpan | undefined;
+  readonly #isBatch: boolean;
   readonly #hasCreateSpans: boolean;
   readonly #links: Link[] = [];
+  /** The context of this call, written once for all of its jobs. */
+  #shared: { readonly headers: Headers | undefined } | undefined;
   #sent = 0;
 
   /** @param batchSize undefined for a single job; the span of a batch sends what others create */
   constructor(emitter: Emitter, isTraced: boolean, batchSize?: number) {
     this.#emitter = emitter;
     const { options, operations } = emitter;
+    this.#isBatch = batchSize !== undefined;
     this.#hasCreateSpans =
       isTraced && batchSize !== undefined && batchSize <= MAX_CREATE_SPANS && options.createSpans;
     const kind = this.#hasCreateSpans ? SpanKind.CLIENT : SpanKind.PRODUCER;
@@ -45,22 +50,26 @@ export class EnqueueTelemetry {
     }
   }
 
-  /** The context that a job is to carry: of a span of its own, or else of this call's. */
-  create(id: string): Context {
-    const span = this.#hasCreateSpans ? this.#createSpan(id) : this.#span;
-    return span?.within(this.#outside) ?? this.#outside;
+  /** What a job is to carry: the context of a span of its own, or else of this call's. */
+  create(id: string): Headers | undefined {
+    if (this.#hasCreateSpans) return this.#inject(this.#createSpan(id));
+    this.#shared ??= { headers: this.#inject(this.#span) };
+    return this.#shared.headers;
   }
 
   /** The jobs go out. */
-  noteSent(jobs: number): void {
-    this.#sent = jobs;
+  noteSent(jobs: readonly SentJob[]): void {
+    this.#sent = jobs.length;
     if (this.#links.length > 0) this.#span?.addLinks(this.#links);
+    if (!this.#isBatch && this.#span?.isRecording) {
+      for (const job of jobs) this.#span.set(attributesOf(job));
+    }
   }
 
-  /** @param job where it was a single one */
-  end(job?: EnqueuedJob): void {
-    if (job && this.#span?.isRecording) {
-      this.#span.set(attributesOf(job));
+  /** @param isDuplicate whether a single job's id was taken already */
+  end(isDuplicate = false): void {
+    if (isDuplicate && this.#span?.isRecording) {
+      this.#span.set({ [ATTRIBUTES.deduplicated]: true });
     }
     this.#finish(undefined, 0);
   }
@@ -69,6 +78,10 @@ export class EnqueueTelemetry {
     const type = errorType(error);
     this.#span?.failWith(type, error);
     this.#finish(type, Math.min(this.#sent, countFailed(error) ?? this.#sent));
+  }
+
+  #inject(span: OperationSpan | undefined): Headers | undefined {
+    return injectContext(span?.within(this.#outside) ?? this.#outside);
   }
 
   #createSpan(id: string): OperationSpan | undefined {
@@ -105,10 +118,9 @@ function countFailed(error: unknown): number | undefined {
   return namesIds && error.ids.length > 0 ? error.ids.length : undefined;
 }
 
-function attributesOf({ id, due, isDuplicate }: EnqueuedJob): Attributes {
+function attributesOf({ id, due }: SentJob): Attributes {
   const attributes: Attributes = { [ATTRIBUTES.messageId]: id };
   const delayMs = due.startsWith("+") ? Number(due) : Number(due) - wallClockNow();
   if (delayMs > 0) attributes[ATTRIBUTES.delay] = delayMs / 1_000;
-  if (isDuplicate) attributes[ATTRIBUTES.deduplicated] = true;
   return attributes;
 }

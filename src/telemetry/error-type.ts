@@ -11,19 +11,21 @@ const seen = new Set<string>();
  * names that come after the first hundred.
  */
 export function errorType(error: unknown): string {
-  const type = contain("an error's name", () => typeOf(error)) ?? OTHER;
-  if (!seen.has(type) && seen.size >= MAX_ERROR_TYPES) {
-    return OTHER;
-  }
-  seen.add(type);
-  return type;
+  // Anything can be thrown, also what throws when it is read.
+  return contain("an error's name", () => typeOf(error)) ?? OTHER;
 }
 
-/** Anything can be thrown, also what throws when it is read. */
 function typeOf(error: unknown): string | undefined {
   if (error instanceof HoldfastError) {
     return error.code;
   }
   const name: unknown = error instanceof Error ? error.name : undefined;
-  return typeof name === "string" && /^[A-Za-z][\w.]{0,63}$/.test(name) ? name : undefined;
+  return typeof name === "string" && /^[A-Za-z][\w.]{0,63}$/.test(name) && isAmongFirst(name)
+    ? name
+    : undefined;
+}
+
+function isAmongFirst(name: string): boolean {
+  if (seen.size < MAX_ERROR_TYPES) seen.add(name);
+  return seen.has(name);
 }

@@ -72,8 +72,7 @@ export class InstrumentSource {
 }
 
 /** Undefined where nobody listens. */
-export function meterOf(given: MeterProvider | undefined): Meter | undefined {
-  const provider = given ?? metrics.getMeterProvider();
+export function meterOf(provider: MeterProvider): Meter | undefined {
   const meter = provider.getMeter(SCOPE_NAME, SCOPE_VERSION, { schemaUrl: SCHEMA_URL });
   return meter === NOBODY ? undefined : meter;
 }
@@ -94,7 +93,7 @@ function createInstruments(meter: Meter): Instruments {
       METRICS.operationDuration,
       "s",
       DURATION_BUCKETS,
-      "How long enqueues, claims that found jobs, and settlements took.",
+      "How long enqueues, settlements, and claims that found jobs or failed took.",
     ),
     processDuration: histogram(
       METRICS.processDuration,

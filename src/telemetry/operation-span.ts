@@ -3,6 +3,7 @@ import {
   type Attributes,
   type Context,
   type Link,
+  ROOT_CONTEXT,
   type Span,
   type SpanContext,
   type SpanKind,
@@ -12,7 +13,7 @@ import {
 } from "@opentelemetry/api";
 import { describeError } from "../core/model/errors.ts";
 import { MAX_ERROR_LENGTH } from "../core/model/limits.ts";
-import { contain } from "./containment.ts";
+import { contain, reportFailure } from "./containment.ts";
 import { ATTRIBUTES } from "./names.ts";
 import type { Operation } from "./operations.ts";
 
@@ -31,20 +32,23 @@ export class OperationSpan {
     parent: Context,
     links: Link[] = [],
   ): OperationSpan | undefined {
-    const span =
-      tracer &&
-      contain("the tracer", () => tracer.startSpan(spanName, { kind, attributes, links }, parent));
-    return span && new OperationSpan(span);
+    try {
+      const span = tracer?.startSpan(spanName, { kind, attributes, links }, parent);
+      return span && new OperationSpan(span);
+    } catch (error) {
+      reportFailure("the tracer", error);
+      return undefined;
+    }
   }
 
   private constructor(span: Span) {
     this.#span = span;
-    this.isRecording = contain(A_SPAN, () => span.isRecording()) === true;
+    this.isRecording = span.isRecording();
   }
 
   /** The context of what happens within. */
   within(parent: Context): Context {
-    return trace.setSpan(parent, this.#span);
+    return contain(A_SPAN, () => trace.setSpan(parent, this.#span)) ?? ROOT_CONTEXT;
   }
 
   /** What others link to. */

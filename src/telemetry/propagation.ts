@@ -41,7 +41,7 @@ export interface CreationContext {
 
 const NO_CREATION = { base: ROOT_CONTEXT, context: ROOT_CONTEXT, span: undefined };
 
-/** Null-prototype objects, so that a header named `__proto__` is a name like others. */
+/** Names are in lower case. Only own properties count, so that a header named `constructor` is one like others. */
 type Carrier = Record<string, string>;
 
 const setter: TextMapSetter<Carrier> = {
@@ -53,8 +53,11 @@ const setter: TextMapSetter<Carrier> = {
   },
 };
 
-const getter: TextMapGetter<Carrier> = {
-  get: (carrier, name) => carrier[name.toLowerCase()],
+const getter: TextMapGetter<Headers> = {
+  get: (carrier, name) => {
+    const lowerCase = name.toLowerCase();
+    return Object.hasOwn(carrier, lowerCase) ? carrier[lowerCase] : undefined;
+  },
   keys: (carrier) => Object.keys(carrier),
 };
 
@@ -91,27 +94,28 @@ export function hasOwnContext(headers: Headers | undefined): boolean {
 }
 
 export function extractContext({ traceHeaders, headers }: StoredContext): CreationContext {
-  const carrier = lowerCased(traceHeaders ?? headers ?? {});
-  const found = contain("the propagator's extract", () => extract(carrier));
-  return { ...(found ?? NO_CREATION), isMalformed: !found?.span && holdsContext(carrier) };
-}
-
-function extract(carrier: Carrier): Omit<CreationContext, "isMalformed"> {
-  const context = propagation.extract(ROOT_CONTEXT, carrier, getter);
-  const span = trace.getSpanContext(context);
-  return {
-    base: trace.deleteSpan(context),
-    context,
-    span: span && isSpanContextValid(span) ? span : undefined,
-  };
+  const carrier = traceHeaders ?? lowerCased(headers ?? {});
+  const context = contain("the propagator's extract", () => {
+    const found = propagation.extract(ROOT_CONTEXT, carrier, getter);
+    const span = trace.getSpanContext(found);
+    const isValid = span !== undefined && isSpanContextValid(span);
+    return {
+      base: trace.deleteSpan(found),
+      context: found,
+      span: isValid ? span : undefined,
+      isMalformed: false,
+    };
+  });
+  if (context?.span) return context;
+  return { ...(context ?? NO_CREATION), isMalformed: holdsContext(carrier) };
 }
 
 /** Whether there is a field by which the registered propagator names a span. */
-function holdsContext(carrier: Carrier): boolean {
+function holdsContext(carrier: Headers): boolean {
   const names = contain("the propagator's fields", () =>
     propagation.fields().map((field) => field.toLowerCase()),
   );
-  return names?.some((name) => !EXPENDABLE.includes(name) && name in carrier) ?? false;
+  return names?.some((name) => !EXPENDABLE.includes(name) && Object.hasOwn(carrier, name)) ?? false;
 }
 
 function lowerCased(headers: Headers): Carrier {
@@ -123,8 +127,9 @@ function lowerCased(headers: Headers): Carrier {
 }
 
 function bytesOf(carrier: Carrier): number {
-  return Object.entries(carrier).reduce(
-    (sum, [name, value]) => sum + name.length + Buffer.byteLength(value),
-    0,
-  );
+  let bytes = 0;
+  for (const [name, value] of Object.entries(carrier)) {
+    bytes += name.length + Buffer.byteLength(value);
+  }
+  return bytes;
 }

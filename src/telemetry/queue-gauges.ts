@@ -1,9 +1,11 @@
 /** What a queue holds, read when metrics are collected. */
-import type {
-  Attributes,
-  BatchObservableResult,
-  MeterProvider,
-  ObservableGauge,
+import {
+  type Attributes,
+  type BatchObservableResult,
+  type Meter,
+  type MeterProvider,
+  metrics,
+  type ObservableGauge,
 } from "@opentelemetry/api";
 import { startBackgroundTimer, type Timer, withDeadline } from "../core/model/clock.ts";
 import { ClosedError, RedisUnavailableError } from "../core/model/errors.ts";
@@ -30,6 +32,7 @@ export interface GaugeSource {
 
 export class QueueGauges {
   readonly #source: GaugeSource;
+  #provider: MeterProvider | undefined;
   #timer: Timer | undefined;
   #detach: (() => void) | undefined;
   #isStopped = false;
@@ -37,38 +40,49 @@ export class QueueGauges {
   /** Observes from now on, or from when a meter provider is registered. */
   constructor(source: GaugeSource) {
     this.#source = source;
-    this.#attach();
+    this.#followProvider();
   }
 
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();
-    contain("an instrument", () => this.#detach?.());
-    this.#detach = undefined;
+    this.#leaveProvider();
   }
 
-  /** Gauges of a provider that is not there yet would stay silent for ever: it is looked for again. */
-  #attach(): void {
-    const meter = contain("the meter provider", () => meterOf(this.#source.meterProvider));
-    if (!meter) {
-      warnOfOtherCopy();
-      this.#timer = startBackgroundTimer(OBSERVE_ATTACH_INTERVAL_MS, () => this.#attach());
-      return;
+  /**
+   * Gauges of a provider that is not there yet would stay silent for ever, and those of one that was replaced
+   * have no reader: the one in force is looked up again and again.
+   */
+  #followProvider(): void {
+    const provider = this.#source.meterProvider ?? metrics.getMeterProvider();
+    if (provider !== this.#provider) {
+      this.#leaveProvider();
+      this.#provider = provider;
+      const meter = contain("the meter provider", () => meterOf(provider));
+      if (meter) contain("an instrument", () => this.#attach(meter));
     }
-    contain("an instrument", () => {
-      const depth = meter.createObservableGauge(METRICS.queueDepth, {
-        unit: "{message}",
-        description: "Jobs in the queue, by state.",
-      });
-      const oldestDueAge = meter.createObservableGauge(METRICS.oldestDueAge, {
-        unit: "s",
-        description: "How long the oldest due job has been waiting; 0 if none is due.",
-      });
-      const gauges = [depth, oldestDueAge];
-      const observe = (result: BatchObservableResult) => this.#observe(result, depth, oldestDueAge);
-      meter.addBatchObservableCallback(observe, gauges);
-      this.#detach = () => meter.removeBatchObservableCallback(observe, gauges);
+    if (!this.#detach) warnOfOtherCopy();
+    this.#timer = startBackgroundTimer(OBSERVE_ATTACH_INTERVAL_MS, () => this.#followProvider());
+  }
+
+  #attach(meter: Meter): void {
+    const depth = meter.createObservableGauge(METRICS.queueDepth, {
+      unit: "{message}",
+      description: "Jobs in the queue, by state.",
     });
+    const oldestDueAge = meter.createObservableGauge(METRICS.oldestDueAge, {
+      unit: "s",
+      description: "How long the oldest due job has been waiting; 0 if none is due.",
+    });
+    const gauges = [depth, oldestDueAge];
+    const observe = (result: BatchObservableResult) => this.#observe(result, depth, oldestDueAge);
+    meter.addBatchObservableCallback(observe, gauges);
+    this.#detach = () => meter.removeBatchObservableCallback(observe, gauges);
+  }
+
+  #leaveProvider(): void {
+    contain("an instrument", () => this.#detach?.());
+    this.#detach = undefined;
   }
 
   /** One read for all gauges, with no second try. What cannot be read is not told. */

@@ -7,6 +7,7 @@ import { ClaimTelemetry } from "./claim-telemetry.ts";
 import { activeContext } from "./contexts.ts";
 import { type ClaimedFacts, DeliveryTelemetry } from "./delivery-telemetry.ts";
 import { Emitter, type TelemetryOptions } from "./emitter.ts";
+import { errorType } from "./error-type.ts";
 import { EnqueueTelemetry } from "./enqueue-telemetry.ts";
 import { ATTRIBUTES } from "./names.ts";
 import type { ServerAddress } from "./operations.ts";
@@ -57,9 +58,8 @@ export class QueueTelemetry {
     { id, headers, trace }: NewJobFacts,
     call: EnqueueTelemetry | undefined,
   ): Headers | undefined {
-    return trace === "none" || hasOwnContext(headers)
-      ? undefined
-      : injectContext(call?.create(id) ?? activeContext());
+    if (trace === "none" || hasOwnContext(headers)) return undefined;
+    return call ? call.create(id) : injectContext(activeContext());
   }
 
   /** A claim by hand. */
@@ -94,6 +94,10 @@ export class QueueTelemetry {
     if (jobs.length > 0) {
       this.#emitter.measureDuration(operations.claim, answeredAt - askedAt);
     }
+  }
+
+  noteFailedClaim(error: unknown, durationMs: number): void {
+    this.#emitter.measureDuration(this.#emitter.operations.claim, durationMs, errorType(error));
   }
 
   /** Expired leases whose jobs this process has given back. */

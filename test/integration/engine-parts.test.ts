@@ -63,7 +63,7 @@ const parts: Record<string, MakePart> = {
       slots: new Slots(() => 1),
       accept: nothing,
       onLook: nothing,
-      onError: failure,
+      onFailure: failure,
     }),
   Consumer: (core) => new Consumer(core, [leaseCalls(core)]),
   ConsumerPool: (core) => new ConsumerPool(core),

@@ -122,6 +122,30 @@ describe("bad input is refused with nothing sent", () => {
     expect(await queue.stats()).toMatchObject({ due: 0, delayed: 0, totals: { enqueued: 0 } });
   });
 
+  test.each([65, 10_000])("%d headers", async (count) => {
+    const { queue } = testQueue<string>();
+    const names = Array.from({ length: count }, (_, index) => [`h${index}`, ""]);
+    const headers = Object.fromEntries(names) as Record<string, string>;
+    const refused = await queue.enqueue("x", { headers }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(InvalidOptionError);
+    expect((refused as Error).message).toContain(`headers is "${count} entries`);
+    expect((await queue.stats()).due).toBe(0);
+  });
+
+  test("headers that grow after they were checked are stored as they were", async () => {
+    const headers: Record<string, string> = { a: "b" };
+    const validate = async (value: unknown) => {
+      await Promise.resolve();
+      headers["a b"] = "x".repeat(100_000);
+      return { value };
+    };
+    const { queue } = testQueue({
+      schema: { "~standard": { version: 1 as const, vendor: "test", validate } },
+    });
+    await queue.enqueue("x", { id: "x", headers });
+    expect((await queue.get("x"))?.headers).toEqual({ a: "b" });
+  });
+
   test.each([
     ["a cycle", cyclic],
     ["a BigInt", { n: 1n }],

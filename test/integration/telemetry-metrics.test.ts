@@ -136,6 +136,29 @@ test("handlers that run are counted while they do", async () => {
 });
 
 describe("what goes wrong is counted by its reason", () => {
+  test.each(["a claim by hand", "a worker's look"])("%s that Redis refuses", async (what) => {
+    const telemetry = testTelemetry();
+    const { queue, redis, keys } = testQueue<string>();
+    const { worker, next } = watchedWorker(queue, () => undefined, { pollIntervalMs: 20 });
+    const refuse = () => redis.set(keys.delayed, "no sorted set");
+    if (what === "a claim by hand") {
+      await refuse();
+      await expect(queue.claim()).rejects.toThrow("hold other types");
+    } else {
+      await worker.start();
+      const told = next("error");
+      await refuse();
+      await told;
+    }
+    const points = await telemetry.points("messaging.client.operation.duration");
+    expect(points).toHaveLength(1);
+    const claim = { "messaging.operation.name": "claim", "messaging.operation.type": "receive" };
+    expect(points[0]!.attributes).toEqual(
+      withServer(queue.name, { ...claim, "error.type": expect.stringMatching(/^[A-Z_]+$/) }),
+    );
+    expect(await telemetry.points("messaging.client.consumed.messages")).toEqual([]);
+  });
+
   test.each([
     { reason: "rejected", handler: () => Promise.reject(new DeadLetter("no")), maxAttempts: 9 },
     { reason: "max_attempts", handler: () => Promise.reject(new Error("no")), maxAttempts: 1 },

@@ -31,7 +31,9 @@ test("an SDK that is registered while queue and worker run hears of the next job
 test("an SDK that replaces another gets what comes then", async () => {
   const first = testTelemetry();
   const { queue } = testQueue<string>();
+  observeQueue(queue);
   await queue.enqueue("one");
+  expect(await first.points("holdfast.queue.depth")).toHaveLength(4);
   trace.disable();
   metrics.disable();
   const second = unregisteredTelemetry();
@@ -42,6 +44,7 @@ test("an SDK that replaces another gets what comes then", async () => {
     expect(telemetry.spans()).toHaveLength(1);
     expect(await telemetry.points("messaging.client.sent.messages")).toMatchObject([{ value: 1 }]);
   }
+  await waitFor(async () => (await second.points("holdfast.queue.depth")).length === 4);
 });
 
 test("a job that starts under one SDK and ends without is not counted as running for ever", async () => {

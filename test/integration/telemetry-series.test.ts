@@ -48,7 +48,7 @@ test("ten thousand jobs, of all outcomes, make no more series than a few", async
   expect(telemetry.spans()).toEqual([]);
 });
 
-test("units and kinds", async () => {
+test("units, kinds and buckets", async () => {
   const telemetry = testTelemetry();
   const { queue, passTime, redis, keys } = testQueue<string>();
   observeQueue(queue);
@@ -77,6 +77,19 @@ test("units and kinds", async () => {
     descriptor.name,
     `${descriptor.unit} ${DataPointType[dataPointType]}`,
   ]);
+  const boundaries = (await telemetry.metrics()).flatMap(({ descriptor, dataPoints }) => {
+    const { value } = dataPoints[0]! as { value: { buckets?: { boundaries: number[] } } };
+    return value.buckets ? [[descriptor.name, value.buckets.boundaries]] : [];
+  });
+  const durations = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+  expect(Object.fromEntries(boundaries)).toEqual({
+    "messaging.client.operation.duration": durations,
+    "messaging.process.duration": durations,
+    "holdfast.job.schedule_lag": [
+      0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 3_600,
+    ],
+    "holdfast.job.attempts": [1, 2, 3, 5, 8, 13, 21],
+  });
   expect(Object.fromEntries(units)).toEqual({
     "messaging.client.sent.messages": "{message} SUM",
     "messaging.client.consumed.messages": "{message} SUM",

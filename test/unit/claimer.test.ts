@@ -53,7 +53,7 @@ function claimers(answers: readonly (readonly Answer[])[]) {
         if (held.length === 2) settled.resolve();
       },
       onLook: () => undefined,
-      onError: () => undefined,
+      onFailure: () => undefined,
     });
   });
   onTestFinished(async () => {

@@ -2,7 +2,7 @@
 import { context, createContextKey, propagation, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { suppressTracing } from "@opentelemetry/core";
 import { afterEach, describe, expect, test } from "vitest";
-import { HandlerTimeoutError } from "../../src/index.ts";
+import { HandlerTimeoutError, PayloadError } from "../../src/index.ts";
 import { MAX_TRACE_HEADERS_BYTES } from "../../src/core/model/limits.ts";
 import { untraced } from "../../src/telemetry/contexts.ts";
 import { errorType } from "../../src/telemetry/error-type.ts";
@@ -125,6 +125,8 @@ describe("error.type", () => {
     expect(new Set(types).size).toBeLessThanOrEqual(101);
     expect(errorType(named(0))).toBe("E0");
     expect(errorType(named(999))).toBe("_OTHER");
+    // holdfast's own codes are few, and never crowded out.
+    expect(errorType(new PayloadError("too large"))).toBe("PAYLOAD");
   });
 });
 

@@ -30,7 +30,8 @@ export interface ClaimerOptions {
   readonly accept: (job: ClaimedJob, token: number, sentAt: number) => void;
   /** Called after each look that could have found jobs. */
   readonly onLook: (reply: ClaimReply) => void;
-  readonly onError: (error: unknown) => void;
+  /** Called after each look that Redis did not answer well. */
+  readonly onFailure: (error: unknown, durationMs: number) => void;
 }
 
 type Sleep = "awake" | "until-free" | "until-due" | "until-retry";
@@ -117,11 +118,12 @@ export class Claimer implements Part {
 
   /** Undefined after a failure. The number is then used again, so the sending that counts is its first. */
   async #claim(free: number): Promise<ClaimReply | undefined> {
-    const { store, slots, workerId, worker, accept, onLook, onError } = this.#options;
+    const { store, slots, workerId, worker, accept, onLook, onFailure } = this.#options;
     const { visibilityTimeoutMs, pollIntervalMs } = worker;
     const maxJobs = this.#failures > 0 ? 0 : Math.min(free, claimSize(worker.concurrency));
     const request = this.#request;
-    this.#firstSentAt ??= monotonicNow();
+    const sentAt = monotonicNow();
+    this.#firstSentAt ??= sentAt;
     slots.reserve(maxJobs);
     let reply: ClaimReply;
     let held: { jobs: readonly ClaimedJob[]; heldSince: number };
@@ -140,7 +142,7 @@ export class Claimer implements Part {
     } catch (error) {
       slots.giveBack(maxJobs);
       this.#failures += 1;
-      onError(error);
+      onFailure(error, monotonicNow() - sentAt);
       return undefined;
     }
     slots.giveBack(maxJobs);

@@ -182,18 +182,21 @@ function resultOf(lease: Lease, { result }: Answer, mayBeRepeat: boolean): Settl
   return wasApplied ? "done" : result;
 }
 
-async function traceSettle(
+/** Not an async function, for the same reason: with an SDK each promise costs more still. */
+function traceSettle(
   telemetry: DeliveryTelemetry,
   outcome: Outcome,
   settle: () => Promise<SettleResult>,
 ): Promise<SettleResult> {
   const settling = telemetry.startSettle(outcome);
-  try {
-    const result = await settle();
-    settling.end(result === "done");
-    return result;
-  } catch (error) {
-    settling.fail(error);
-    throw error;
-  }
+  return settle().then(
+    (result) => {
+      settling.end(result === "done");
+      return result;
+    },
+    (error: unknown) => {
+      settling.fail(error);
+      throw error;
+    },
+  );
 }

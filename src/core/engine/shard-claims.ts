@@ -107,7 +107,11 @@ export class ShardClaims implements Part {
       caller,
     };
     const { request, firstSentAt } = this.#unanswered;
-    const reply = await untraced(() => this.store.claim(request));
+    const sentAt = monotonicNow();
+    const reply = await untraced(() => this.store.claim(request)).catch((error: unknown) => {
+      this.#telemetry.noteFailedClaim(error, monotonicNow() - sentAt);
+      throw error;
+    });
     const { visibilityTimeoutMs } = request;
     const held = await renewLateJobs(this.store, reply, firstSentAt, visibilityTimeoutMs);
     this.#noteAnswer(request);

@@ -62,7 +62,10 @@ export class ShardWorker implements Part {
       slots,
       accept: (job, token, sentAt) => executor.accept(job, token, sentAt, this),
       onLook: (reply) => this.#onLook(reply),
-      onError,
+      onFailure: (error, durationMs) => {
+        options.telemetry.noteFailedClaim(error, durationMs);
+        onError(error);
+      },
     });
     this.reaper = new Reaper({
       store,

@@ -144,5 +144,5 @@ function checkHeaders(headers: Headers): Headers {
     const allowed = `at most ${limits.MAX_HEADERS} entries and ${limits.MAX_HEADERS_BYTES} bytes in all`;
     throw new InvalidOptionError("headers", `${entries.length} entries, ${bytes} bytes`, allowed);
   }
-  return headers;
+  return Object.fromEntries(entries); // what was checked, whatever its owner does with it now
 }

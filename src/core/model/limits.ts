@@ -133,7 +133,7 @@ export const MAX_ERROR_TYPES = 100;
 export const TELEMETRY_REPORT_INTERVAL_MS = 60_000;
 /** A collection of metrics waits this long for the counts of a queue. */
 export const OBSERVE_TIMEOUT_MS = 2_000;
-/** How often an observed queue looks for a meter provider, as long as none is registered. */
+/** How often an observed queue looks whether a meter provider was registered, or replaced. */
 export const OBSERVE_ATTACH_INTERVAL_MS = 1_000;
 
 /** Layout of the keys and envelopes. A release refuses data with a higher number. */
