@@ -216,7 +216,9 @@ export class DeliveryTelemetry {
 
   #deadLetterReason(outcome: Outcome): string {
     if (outcome.kind === "bury" && !outcome.counts) {
-      return outcome.reason === "" ? "lease_expired" : "undecodable";
+      if (outcome.reason !== "") return "undecodable";
+      // A claim found it out of attempts: so many failed, or the last ones took their workers down.
+      return this.#claimed.deliveryReason === "lease_expired" ? "lease_expired" : "max_attempts";
     }
     return this.#isManual || isInstance(this.#failure, DeadLetter) ? "rejected" : "max_attempts";
   }

@@ -201,6 +201,21 @@ describe("what goes wrong is counted by its reason", () => {
     ]);
   });
 
+  test("dead letters: max_attempts where failures by hand used up a claimer's limit", async () => {
+    const telemetry = testTelemetry();
+    const { queue } = testQueue<string>();
+    await queue.enqueue("x");
+    const [delivery] = await queue.claim();
+    await delivery!.nack({ error: new Error("no") });
+    expect(await queue.claim({ maxAttempts: 1 })).toHaveLength(0);
+    expect(await telemetry.points("holdfast.job.dead_letters")).toEqual([
+      {
+        attributes: { ...at(queue.name), "holdfast.dead_letter.reason": "max_attempts" },
+        value: 1,
+      },
+    ]);
+  });
+
   test("leases that were lost: at an extension, and at a settlement", async () => {
     const telemetry = testTelemetry();
     const { queue, another, passTime } = testQueue<string>();
