@@ -85,11 +85,10 @@ const READ_CLAIMS = `
 local reply = redis.call("TIME")
 local entries = redis.call("HGETALL", KEYS[1])
 for at = 1, #entries, 2 do
-  local claimed_at, packed = string.match(entries[at + 1], "^(%d+):(.*)$")
-  local request, token, was_full, taken = unpack(cmsgpack.unpack(packed))
+  local claimed_at, request, token, was_full, packed =
+    string.match(entries[at + 1], "^(%d+):(%d+):(%d+):([01]):(.*)$")
   reply[#reply + 1] = {
-    entries[at], claimed_at, string.format("%.0f", request), string.format("%.0f", token),
-    was_full and "1" or "0", unpack(taken),
+    entries[at], claimed_at, request, token, was_full, unpack(cmsgpack.unpack(packed)),
   }
 end
 return reply`;
