@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BenchProcess } from "../support/bench-process.ts";
-import type { WorkerProgress } from "../support/bench-queue.ts";
 import type { BenchServer } from "../support/bench-server.ts";
 import {
   type BenchPeer,
@@ -10,6 +9,7 @@ import {
   type ScenarioContext,
 } from "../support/scenario.ts";
 import { cpuUnit } from "../support/work.ts";
+import { untilAcknowledged, type WorkerProgress } from "../support/worker-progress.ts";
 
 const concurrency = 100;
 const row = `concurrency ${concurrency}`;
@@ -54,7 +54,7 @@ async function measureSteadyState(
   const queue = openQueue(peer);
   const worker = await queue.startWorker({ concurrency });
   const producer = await queue.startProducer();
-  const production = producer.ask("produce", { ahead }, 2 * (settleMs + windowMs));
+  const production = producer.ask<number>("produce", { ahead }, 2 * (settleMs + windowMs));
   // Awaited below; until then a failure is seen as jobs that do not come.
   production.catch(() => undefined);
   await creditFor(settleMs, producer, worker);
@@ -62,7 +62,7 @@ async function measureSteadyState(
   await creditFor(windowMs, producer, worker);
   const after = await takeStock(server, producer, worker);
   await producer.ask("stopProducing");
-  await production;
+  await untilAcknowledged([worker], await production);
   await queue.remove();
   if (after.jobs === before.jobs) {
     throw new Error(`${peer.name}: no job was done in ${windowMs} ms`);

@@ -65,7 +65,13 @@ async function measureAll(context: ScenarioContext, figures: Figures, url: strin
     addDrain(figures, { row: processRow, peer: peer.name }, jobs, result);
   });
   const pickUps = context.isQuick ? 50 : 300;
-  await measurePickUp(context, figures, { row: "pick-up", jobs: pickUps, workers: 1, url });
+  await measurePickUp(context, figures, {
+    row: "pick-up",
+    warmUpJobs: 100,
+    jobs: pickUps,
+    workers: 1,
+    url,
+  });
   if (!context.isQuick) {
     const row = `lateness, ${jobsPerSecond.toLocaleString("en-US")}/s`;
     const load = { row, jobsPerSecond, seconds: 5, othersWaiting: 0, url };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { untilAcknowledged, untilStarted } from "../support/bench-queue.ts";
+import { untilAcknowledged, untilStarted } from "../support/worker-progress.ts";
 import {
   type BenchPeer,
   Figures,

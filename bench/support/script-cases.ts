@@ -16,6 +16,8 @@ export interface ScriptCase {
 interface TimedCall {
   /** Exactly one call of the script. */
   call(): Promise<unknown>;
+  /** What the call must answer; compared when it is over. */
+  readonly expected: unknown;
   /** Puts the queue back. */
   restore?(): Promise<unknown>;
 }
