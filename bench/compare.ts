@@ -70,7 +70,9 @@ async function measure(
   settings: { scenario: string[]; repeats: number; image?: string | undefined },
 ): Promise<BenchResult> {
   const { repeats, image } = settings;
-  const chosen = choose(settings.scenario).filter((scenario) => scenario.peers.length > 1);
+  const chosen = choose(settings.scenario, { isQuick: true, print }).filter(
+    (scenario) => scenario.peers.length > 1,
+  );
   const date = new Date().toISOString();
   return withServer({ peers, image, print }, async (server, machine) => ({
     date,

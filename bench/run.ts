@@ -5,7 +5,7 @@ import { readOptions } from "./support/options.ts";
 import { defaultResultFile, writeResult } from "./support/result-files.ts";
 import { runScenarios } from "./support/run-scenarios.ts";
 import { choose, scenarios } from "./support/scenarios.ts";
-import { summaryLine } from "./support/table.ts";
+import { summaryLine, timeLine } from "./support/table.ts";
 import { withServer } from "./support/with-server.ts";
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -19,7 +19,7 @@ async function main(): Promise<void> {
     return;
   }
   const { isQuick, repeats, image } = options;
-  const chosen = choose(options.scenarios);
+  const chosen = choose(options.scenarios, { isQuick, print });
   await ensureBuilt(print);
   const peers = await choosePeers(options.peers, print);
   const date = new Date();
@@ -36,7 +36,9 @@ async function main(): Promise<void> {
     machine,
     scenarios: results,
   });
-  print(`\n${summaryLine(results)}\nWritten: ${file}`);
+  print(
+    `\n${summaryLine(results)}\n${timeLine(results, performance.now() / 1_000)}\nWritten: ${file}`,
+  );
   if (results.some(({ error }) => error !== undefined)) {
     process.exitCode = 1;
   }

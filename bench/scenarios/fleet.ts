@@ -34,6 +34,7 @@ export const fleet: Scenario = {
     { row: rowOf(50), metric: moved, atLeast: 1, atMost: 1 },
   ],
   timeLimitMs: 1_800_000,
+  notQuick: "idle workers have to be watched for long",
   run: async (context) => {
     const figures = new Figures();
     const size = context.isQuick ? 5 : 50;

@@ -13,7 +13,8 @@ import { untilAcknowledged, type WorkerProgress } from "../support/worker-progre
 
 const concurrency = 100;
 const row = `concurrency ${concurrency}`;
-const settleMs = 2_000;
+const full = { settleMs: 2_000, windowMs: 30_000 };
+const quick = { settleMs: 500, windowMs: 1_500 };
 const creditEveryMs = 10;
 /** Enough that neither side ever waits for news of the other. */
 const ahead = 5_000;
@@ -29,9 +30,9 @@ export const lifeCycle: Scenario = {
   timeLimitMs: 2_400_000,
   run: async (context) => {
     const figures = new Figures();
-    const windowMs = context.isQuick ? 3_000 : 30_000;
-    await interleave(context, `${windowMs / 1_000} s`, async (peer) => {
-      const { jobs, ...used } = await measureSteadyState(context, peer, windowMs);
+    const times = context.isQuick ? quick : full;
+    await interleave(context, `${times.windowMs / 1_000} s`, async (peer) => {
+      const { jobs, ...used } = await measureSteadyState(context, peer, times);
       const facts = { row, peer: peer.name };
       figures.add(
         { ...facts, metric: "jobs a second", unit: "jobs/s" },
@@ -49,7 +50,7 @@ export const lifeCycle: Scenario = {
 async function measureSteadyState(
   { server, openQueue }: ScenarioContext,
   peer: BenchPeer,
-  windowMs: number,
+  { settleMs, windowMs }: { settleMs: number; windowMs: number },
 ) {
   const queue = openQueue(peer);
   const worker = await queue.startWorker({ concurrency });

@@ -18,6 +18,7 @@ export const network: Scenario = {
   peers: ["holdfast", "bullmq", "bee-queue"],
   targets: [{ row: processRow, metric: "jobs a second", against: { peer: "bullmq" }, atLeast: 5 }],
   timeLimitMs: 1_800_000,
+  notQuick: "it repeats process and pick-up over a network",
   run: async (context) => {
     const figures = new Figures();
     const { hostname: host, port } = new URL(context.server.url);

@@ -58,7 +58,7 @@ async function runOne(
   await Promise.allSettled(queues.map((queue) => queue.remove()));
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
   print([...tables(result), `${name} took ${seconds} s`].join("\n\n"));
-  return result;
+  return { ...result, seconds };
 }
 
 function tables({ figures, targets, error }: ScenarioResult): string[] {

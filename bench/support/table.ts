@@ -80,6 +80,14 @@ export function dissent({ samples, atLeast, atMost }: JudgedTarget): string {
   return misses > 0 ? `, missed in ${misses} of ${samples.length}` : "";
 }
 
+/** Where the time of a run went, the longest first. */
+export function timeLine(scenarios: readonly ScenarioResult[], allSeconds: number): string {
+  const times = scenarios
+    .toSorted((first, second) => (second.seconds ?? 0) - (first.seconds ?? 0))
+    .map(({ name, seconds = 0 }) => `${name} ${seconds} s`);
+  return `Time: ${Math.round(allSeconds)} s; ${times.join(", ")}.`;
+}
+
 export function summaryLine(scenarios: readonly ScenarioResult[]): string {
   const targets = scenarios.flatMap((scenario) => scenario.targets);
   const met = targets.filter(({ isMet }) => isMet).length;
