@@ -22,8 +22,8 @@ const server = createServer({ noDelay: true }, (client) => {
 });
 
 process.on("disconnect", () => process.exit());
-const listening = once(server.listen(0, "127.0.0.1"), "listening");
-process.on("message", async ({ number }: { number: number }) => {
-  await listening;
+server.listen(0, "127.0.0.1");
+await once(server, "listening");
+process.on("message", ({ number }: { number: number }) => {
   process.send?.({ request: number, value: (server.address() as AddressInfo).port });
 });

@@ -2,7 +2,7 @@ import { interleave, Figures, type Scenario } from "../support/scenario.ts";
 import { addDrain, countDrain, loadAndDrain } from "../support/work.ts";
 
 const quickShare = 0.1;
-const quickConcurrencies = [1, 100, 1_000];
+const quickConcurrencies = new Set([1, 100, 1_000]);
 
 interface Load {
   readonly concurrency: number;
@@ -63,7 +63,7 @@ export const processJobs: Scenario = {
 
 function isQuick({ concurrency, processes, prefetch }: Load): boolean {
   const isPlain = processes === undefined && prefetch === undefined;
-  return isPlain && quickConcurrencies.includes(concurrency);
+  return isPlain && quickConcurrencies.has(concurrency);
 }
 
 function rowOf({ concurrency, processes, prefetch }: Load): string {

@@ -18,7 +18,7 @@ export interface WorkerProgress {
 }
 
 /** How often a worker process saw each job, by the job's number. */
-export interface JobCounts {
+interface JobCounts {
   readonly started: Uint8Array;
   readonly acknowledged: Uint8Array;
 }

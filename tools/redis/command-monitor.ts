@@ -31,7 +31,7 @@ export class CommandMonitor {
    * @param admin whose own commands do not count
    */
   static async open(admin: Redis, nameOf: NameOf = commandName): Promise<CommandMonitor> {
-    const address = / addr=(\S+)/.exec(String(await admin.client("INFO")))?.[1] ?? "";
+    const address = / addr=(\S+)/.exec(await admin.client("INFO"))?.[1] ?? "";
     return new CommandMonitor(admin, address, await admin.monitor(), nameOf);
   }
 
