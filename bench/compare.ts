@@ -16,6 +16,7 @@ import { comparisonTable, compareRevisions } from "./support/comparison.ts";
 import type { BenchResult } from "./support/result.ts";
 import { runScenarios } from "./support/run-scenarios.ts";
 import { withRevision } from "./support/revision.ts";
+import { timeLine } from "./support/table.ts";
 import type { BenchPeer } from "./support/scenario.ts";
 import { choose } from "./support/scenarios.ts";
 import { withServer } from "./support/with-server.ts";
@@ -41,26 +42,32 @@ async function main(): Promise<void> {
   if (!Number.isInteger(repeats) || repeats < 1) {
     throw new Error("--repeats must be a whole number from 1");
   }
+  const writesBaseline = values["write-baseline"];
+  if (writesBaseline && values.scenario.length > 0) {
+    throw new Error("--write-baseline keeps all scenarios: it cannot go with --scenario");
+  }
+  const baseline = writesBaseline ? undefined : await readBaseline();
   await ensureBuilt(print);
-  const others = await choosePeers(["floor", "bullmq"], print);
+  const [current, ...others] = await choosePeers(["holdfast", "floor", "bullmq"], print);
   await withRevision(revision, print, async (base) => {
-    const [current] = await choosePeers(["holdfast"], print);
-    const peers = [current!, base, ...others];
-    const result = await measure(peers, { ...values, repeats });
+    const result = await measure([current!, base, ...others], { ...values, repeats });
+    const revisions = { current: current!.name, base: base.name };
     print(`\nAgainst ${base.name}:\n`);
-    print(
-      comparisonTable(
-        compareRevisions(result.scenarios, { current: current!.name, base: base.name }),
-      ),
-    );
-    if (values["write-baseline"]) {
+    print(comparisonTable(compareRevisions(result.scenarios, revisions)));
+    const failed = result.scenarios.filter(({ error }) => error !== undefined);
+    if (failed.length > 0) {
+      throw new Error(`Failed, and so not compared: ${failed.map(({ name }) => name).join(", ")}`);
+    }
+    if (writesBaseline) {
       await writeBaseline(baselineOf(result));
       print("\nWritten: bench/baseline.json");
-    } else {
-      const baseline = await readBaseline();
+    } else if (baseline) {
       print(`\nAgainst the baseline of ${baseline.date.slice(0, 10)}, ${baseline.commit}:\n`);
       print(baselineTable(compareToBaseline(baseline, result)));
+    } else {
+      print("\nThere is no bench/baseline.json to compare with; --write-baseline writes it.");
     }
+    print(`\n${timeLine(result.scenarios, performance.now() / 1_000)}`);
   });
 }
 
@@ -70,7 +77,9 @@ async function measure(
   settings: { scenario: string[]; repeats: number; image?: string | undefined },
 ): Promise<BenchResult> {
   const { repeats, image } = settings;
-  const chosen = choose(settings.scenario).filter((scenario) => scenario.peers.length > 1);
+  const chosen = choose(settings.scenario, { isQuick: true, print }).filter(
+    (scenario) => scenario.peers.length > 1,
+  );
   const date = new Date().toISOString();
   return withServer({ peers, image, print }, async (server, machine) => ({
     date,

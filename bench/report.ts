@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { type Page, renderPage } from "./page/page.ts";
 import { staleFiles, writePage } from "./page/page-files.ts";
 import { readKeptResults, readResult } from "./support/result-files.ts";
+import { scenarios } from "./support/scenarios.ts";
 
 const docsFolder = join(import.meta.dirname, "../docs");
 const templateFile = join(import.meta.dirname, "page/template.md");
@@ -21,8 +22,13 @@ async function main(): Promise<void> {
   });
   const results =
     files.length > 0 ? await Promise.all(files.map(readResult)) : await readKeptResults();
+  if (results.some(({ isQuick }) => isQuick)) {
+    throw new Error("quick runs are to try the programs: their figures do not go onto the page");
+  }
   const page =
-    results.length > 0 ? renderPage(await readFile(templateFile, "utf8"), results) : undefined;
+    results.length > 0
+      ? renderPage(await readFile(templateFile, "utf8"), results, scenarios)
+      : undefined;
   if (values.check) {
     await check(page);
   } else if (page) {

@@ -2,10 +2,11 @@
 import { ensureBuilt } from "./support/build.ts";
 import { choosePeers } from "./support/chosen-peers.ts";
 import { readOptions } from "./support/options.ts";
-import { defaultResultFile, writeResult } from "./support/result-files.ts";
+import { checkResultFile, defaultResultFile, writeResult } from "./support/result-files.ts";
 import { runScenarios } from "./support/run-scenarios.ts";
 import { choose, scenarios } from "./support/scenarios.ts";
-import { summaryLine } from "./support/table.ts";
+import { summaryLine, timeLine } from "./support/table.ts";
+import { unmeasured } from "./support/targets.ts";
 import { withServer } from "./support/with-server.ts";
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -19,7 +20,10 @@ async function main(): Promise<void> {
     return;
   }
   const { isQuick, repeats, image } = options;
-  const chosen = choose(options.scenarios);
+  const chosen = choose(options.scenarios, { isQuick, print });
+  if (options.resultFile !== undefined) {
+    await checkResultFile(options.resultFile, isQuick);
+  }
   await ensureBuilt(print);
   const peers = await choosePeers(options.peers, print);
   const date = new Date();
@@ -36,7 +40,13 @@ async function main(): Promise<void> {
     machine,
     scenarios: results,
   });
-  print(`\n${summaryLine(results)}\nWritten: ${file}`);
+  const figuresOf = new Map(results.map(({ name, figures }) => [name, figures]));
+  const missing = isQuick
+    ? []
+    : chosen.flatMap((scenario) => unmeasured(scenario, figuresOf.get(scenario.name) ?? []));
+  print(
+    `\n${summaryLine(results, missing.length)}\n${timeLine(results, performance.now() / 1_000)}\nWritten: ${file}`,
+  );
   if (results.some(({ error }) => error !== undefined)) {
     process.exitCode = 1;
   }

@@ -11,6 +11,7 @@ import {
 import { rangeText, readable, timesText } from "../support/numbers.ts";
 import type { Figure, JudgedTarget } from "../support/result.ts";
 import { dissent } from "../support/table.ts";
+import { commandOf, type UnmeasuredTarget } from "../support/targets.ts";
 import type { Chart } from "./charts.ts";
 import { folded, markdownTable } from "./markdown.ts";
 import { type Measured, ownFacts, type RunFacts } from "./measured.ts";
@@ -19,8 +20,15 @@ const maxOpenLines = 12;
 
 export function sectionText(
   { scenario, run }: Measured,
-  charts: readonly Chart[],
-  common: RunFacts,
+  {
+    charts,
+    common,
+    missing,
+  }: {
+    readonly charts: readonly Chart[];
+    readonly common: RunFacts;
+    readonly missing: readonly UnmeasuredTarget[];
+  },
 ): string {
   const { name, error, figures, targets } = scenario;
   const facts = [...ownFacts(run, common)].map(([fact, value]) => `${fact} ${value}`);
@@ -28,18 +36,23 @@ export function sectionText(
   const parts = [
     ...(error === undefined ? [] : [`**This scenario failed:** ${error}`]),
     ...pictures,
-    ...(targets.length > 0 ? [targetText(targets)] : []),
+    targetText(targets, missing),
     ...(figures.length > 0 ? [figureText(figures)] : []),
     ...(facts.length > 0 ? [`Measured by itself: ${facts.join(", ")}.`] : []),
-    `Measure it: \`${commandOf(name, figures)}\``,
+    `Measure it: \`${commandOf(name, librariesOf(figures))}\``,
   ];
-  return parts.join("\n\n");
+  return parts.filter(Boolean).join("\n\n");
 }
 
-export function commandOf(scenario: string, figures: readonly Figure[]): string {
-  const libraries = new Set(peersOf(figures).map((peer) => peer.split("@")[0]));
-  const peers = [...libraries].map((peer) => ` --peer ${peer}`);
-  return `npm run bench -- --scenario ${scenario}${peers.join("")}`;
+/** Of a scenario that no run has measured. */
+export function absentText(name: string, missing: readonly UnmeasuredTarget[]): string {
+  const parts = [targetText([], missing), `No figures yet: \`${commandOf(name, [])}\``];
+  return parts.filter(Boolean).join("\n\n");
+}
+
+/** Revisions of holdfast are measured as one. */
+function librariesOf(figures: readonly Figure[]): string[] {
+  return [...new Set(peersOf(figures).map((peer) => peer.split("@")[0] ?? peer))];
 }
 
 function figureText(figures: readonly Figure[]): string {
@@ -77,11 +90,17 @@ function ratioText({ byPeer }: FigureGroup, rival: string): string {
   return ratios.length > 0 ? timesText(spreadOf(ratios).median) : "–";
 }
 
-function targetText(targets: readonly JudgedTarget[]): string {
-  const lines = targets.map((target) => [
+/** Empty without targets. */
+function targetText(
+  targets: readonly JudgedTarget[],
+  missing: readonly UnmeasuredTarget[],
+): string {
+  const judged = targets.map((target) => [
     target.text,
     target.isMet ? "met" : "**missed**",
     `${readable(target.median)}${target.against ? "×" : ""} (${rangeText(spreadOf(target.samples))}${dissent(target)})`,
   ]);
-  return markdownTable([["target", "", "measured"], ...lines], 2);
+  const unjudged = missing.map(({ text, command }) => [text, "not measured", `\`${command}\``]);
+  const lines = [...judged, ...unjudged];
+  return lines.length > 0 ? markdownTable([["target", "", "measured"], ...lines], 2) : "";
 }

@@ -75,7 +75,7 @@ export async function openWorker(target, options) {
     delayedDebounce: 0,
     stallInterval,
   });
-  queue.on("succeeded", onAcknowledged);
+  queue.on("succeeded", ({ data }) => onAcknowledged(data));
   queue.on("failed", (_, error) => onError(error));
   queue.on("error", onError);
   queue.process(concurrency, ({ data, options: { delay, timestamp } }) =>

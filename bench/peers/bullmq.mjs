@@ -60,7 +60,7 @@ export async function openWorker(target, options) {
         : { lockDuration: visibilityTimeoutMs, stalledInterval: visibilityTimeoutMs }),
     },
   );
-  worker.on("completed", onAcknowledged);
+  worker.on("completed", ({ data }) => onAcknowledged(data));
   worker.on("failed", (_, error) => onError(error));
   worker.on("error", onError);
   await worker.waitUntilReady();

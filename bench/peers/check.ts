@@ -56,11 +56,11 @@ async function faultsOf(peer: Peer, target: PeerTarget, server: Redis): Promise<
     const worker = await peer.openWorker(target, {
       concurrency,
       handler: (job) => run.handle(job),
-      onAcknowledged: () => void (run.acknowledged += 1),
+      onAcknowledged: (data) => void run.acknowledged.push(data),
       onError: (error) => run.fail(error),
     });
     named = await countNamed(server, target.connectionName);
-    await until(() => run.acknowledged >= items.length);
+    await until(() => run.acknowledged.length >= items.length);
     await sleep(settleMs);
     await worker.close();
   } finally {
@@ -81,7 +81,7 @@ async function faultsOf(peer: Peer, target: PeerTarget, server: Redis): Promise<
 
 /** What a worker did with the jobs. */
 class Run {
-  acknowledged = 0;
+  readonly acknowledged: unknown[] = [];
   #errors = 0;
   #firstError: unknown;
   readonly #started: { readonly job: PeerJob; readonly atMs: number }[] = [];
@@ -101,6 +101,10 @@ class Run {
     this.#firstError ??= error;
   }
 
+  #isAcknowledged({ data }: PeerItem): boolean {
+    return this.acknowledged.some((other) => isDeepStrictEqual(other, data));
+  }
+
   faults(items: readonly PeerItem[]): string[] {
     const timesRun = new Map<unknown, number>();
     for (const { job } of this.#started) {
@@ -115,7 +119,8 @@ class Run {
       [timesRun.get(undefined) ?? 0, "jobs came out with other data than they went in with"],
       [items.filter((item) => !timesRun.has(item)).length, "jobs were not run"],
       [items.filter((item) => (timesRun.get(item) ?? 0) > 1).length, "jobs ran more than once"],
-      [Math.abs(this.acknowledged - items.length), "acknowledgements too few or too many"],
+      [this.acknowledged.length - items.length, "acknowledgements too many"],
+      [items.filter((item) => !this.#isAcknowledged(item)).length, "jobs were not acknowledged"],
       [early.length, "jobs ran before they were due"],
       [due.filter((dueAtMs) => !dueRun.has(dueAtMs)).length, "jobs told another due time"],
       [Math.max(0, this.#mostRunning - concurrency), `handlers above concurrency ${concurrency}`],

@@ -10,7 +10,7 @@ import { connect, decode, encode, lastReply, newId } from "./floor-store.mjs";
  * @typedef {import("./peer.ts").PeerItem} PeerItem
  * @typedef {import("./peer.ts").PeerWorkerOptions} PeerWorkerOptions
  * @typedef {import("./floor-store.mjs").Store} Store
- * @typedef {{ id: string, dueAtMs: number, lease: string }} Taken
+ * @typedef {{ id: string, dueAtMs: number, lease: string, data?: unknown }} Taken
  */
 
 const maxBatchJobs = 1_000;
@@ -180,7 +180,7 @@ function openLane({ client, delayed, processing, jobs }, options) {
       else pipeline.zcount(delayed, "-inf", now);
     }
     const reply = await lastReply(pipeline);
-    for (let n = acknowledged.length; n > 0; n -= 1) onAcknowledged();
+    for (const { data } of acknowledged) onAcknowledged(data);
     if (count === 0) {
       return;
     }
@@ -238,7 +238,8 @@ function openLane({ client, delayed, processing, jobs }, options) {
   async function handle(job, envelope) {
     running += 1;
     try {
-      await options.handler({ data: decode(envelope), dueAtMs: job.dueAtMs });
+      job.data = decode(envelope);
+      await options.handler({ data: job.data, dueAtMs: job.dueAtMs });
       ended.push(job);
     } catch (error) {
       onError(error); // and the job is never run again

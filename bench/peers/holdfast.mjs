@@ -59,7 +59,7 @@ export async function openWorker(target, options) {
       ...(visibilityTimeoutMs === undefined ? {} : { visibilityTimeoutMs }),
     },
   );
-  worker.on("completed", onAcknowledged);
+  worker.on("completed", ({ job }) => onAcknowledged(job.data));
   worker.on("retried", ({ error }) => onError(error));
   worker.on("dead", ({ error, reason }) => onError(error ?? new Error(reason)));
   worker.on("error", onError);

@@ -38,8 +38,8 @@ export interface PeerWorkerOptions {
   readonly prefetch?: number;
   /** One start of a handler. The job is done when the promise resolves. */
   readonly handler: (job: PeerJob) => Promise<unknown>;
-  /** Called once for each job whose end is stored in Redis. */
-  readonly onAcknowledged: () => void;
+  /** Called once for each job whose end is stored in Redis, with the job's data. */
+  readonly onAcknowledged: (data: unknown) => void;
   readonly onError: (error: unknown) => void;
 }
 

@@ -4,6 +4,12 @@
 /** @type {{ peer: string, target: import("../peers/peer.ts").PeerTarget, hasTracing: boolean }} */
 export const settings = JSON.parse(process.argv[2] ?? "{}");
 
+// Ends with its parent, however that ended, also while the modules below are loading.
+process.on("disconnect", () => process.exit());
+if (!process.connected) {
+  process.exit();
+}
+
 const tracing = settings.hasTracing ? await import("./tracing.mjs") : undefined;
 tracing?.startTracing();
 
@@ -16,12 +22,11 @@ export async function exportedSpans() {
 export const peer = await import(`../peers/${settings.peer}.mjs`);
 
 /**
- * Answers the parent's requests by name, and ends with the parent.
+ * Answers the parent's requests by name.
  *
  * @param {Record<string, (argument: any) => unknown>} answers
  */
 export function serve(answers) {
-  process.on("disconnect", () => process.exit());
   process.on("message", (/** @type {any} */ { request, number, argument }) => {
     Promise.resolve()
       .then(() => answers[request]?.(argument))

@@ -7,23 +7,42 @@ const loadSlice = 10_000;
 const burst = 100;
 const producer = await peer.openProducer(settings.target);
 const emptyPayloadBytes = '{"fill":""}'.length;
+let jobs = 0;
 
-/** @param {number | undefined} bytes of the encoded payload */
-function payload(bytes) {
-  return bytes === undefined ? { n: 1 } : { fill: "x".repeat(bytes - emptyPayloadBytes) };
+/** By its number a worker tells each job from all others of this process. */
+function nextNumber() {
+  jobs += 1;
+  return jobs - 1;
 }
 
-/** @param {{ payloadBytes?: number, delayMs?: number }} argument */
+/**
+ * Payloads of a given size are those of jobs that nobody works on: they have no number.
+ *
+ * @param {{ payloadBytes?: number, delayMs?: number }} argument
+ */
 function itemOf({ payloadBytes, delayMs }) {
-  const data = payload(payloadBytes);
+  const data =
+    payloadBytes === undefined
+      ? { n: nextNumber() }
+      : { fill: "x".repeat(payloadBytes - emptyPayloadBytes) };
   return delayMs === undefined ? { data } : { data, dueAtMs: Date.now() + delayMs };
+}
+
+/**
+ * Items of a given size are all the same one: nothing but the library's own work is measured.
+ *
+ * @param {{ payloadBytes?: number, delayMs?: number }} kind
+ * @param {number} count
+ */
+function itemsOf(kind, count) {
+  const item = kind.payloadBytes === undefined ? undefined : itemOf(kind);
+  return Array.from({ length: count }, () => item ?? itemOf(kind));
 }
 
 /** @param {{ jobs: number, size?: number, payloadBytes?: number, delayMs?: number }} argument */
 async function load({ jobs, size = loadSlice, ...kind }) {
   for (let left = jobs; left > 0; left -= size) {
-    const item = itemOf(kind);
-    await producer.enqueueMany(Array.from({ length: Math.min(left, size) }, () => item));
+    await producer.enqueueMany(itemsOf(kind, Math.min(left, size)));
   }
 }
 
@@ -52,7 +71,7 @@ async function enqueueSpread({ jobs, everyMs, leadMs }) {
   const firstDueAtMs = Date.now() + leadMs;
   const items = Array.from({ length: jobs }, (_, n) => {
     const dueAtMs = Math.round(firstDueAtMs + n * everyMs);
-    return { data: { dueAtMs }, dueAtMs };
+    return { data: { n: nextNumber(), dueAtMs }, dueAtMs };
   });
   for (let from = 0; from < jobs; from += loadSlice) {
     await producer.enqueueMany(items.slice(from, from + loadSlice));
@@ -61,16 +80,18 @@ async function enqueueSpread({ jobs, everyMs, leadMs }) {
 }
 
 /**
- * Single jobs with pauses between them, so that each finds an idle queue.
+ * Single jobs with pauses between them, so that each finds an idle queue. Answers when each was called for.
  *
  * @param {{ jobs: number, minGapMs: number, maxGapMs: number }} argument
  */
 async function enqueuePaced({ jobs, minGapMs, maxGapMs }) {
+  /** @type {[n: number | undefined, atMs: number][]} */
   const calledAtMs = [];
   for (let n = 0; n < jobs; n += 1) {
     await sleep(minGapMs + Math.random() * (maxGapMs - minGapMs));
-    calledAtMs.push(sharedNowMs());
-    await producer.enqueue({ data: { n } });
+    const item = itemOf({});
+    calledAtMs.push([item.data.n, sharedNowMs()]);
+    await producer.enqueue(item);
   }
   return calledAtMs;
 }
@@ -78,7 +99,7 @@ async function enqueuePaced({ jobs, minGapMs, maxGapMs }) {
 const production = { isOn: false, enqueued: 0, acknowledged: 0, onCredit: () => {} };
 
 /**
- * Enqueues until it is stopped, but is never more than so many jobs ahead of the workers.
+ * Enqueues until it is stopped, but is never more than so many jobs ahead of the workers. Answers how many.
  *
  * @param {{ ahead: number }} argument
  */
@@ -94,6 +115,7 @@ async function produce({ ahead }) {
     production.enqueued += burst;
     await Promise.all(Array.from({ length: burst }, () => producer.enqueue(itemOf({}))));
   }
+  return production.enqueued;
 }
 
 /**

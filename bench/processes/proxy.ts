@@ -1,4 +1,5 @@
 /** A network between client and server: the tests' own delayed pipe, which holds each reply back. */
+import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { DelayedPipe } from "../../test/helpers/delayed-pipe.ts";
@@ -21,7 +22,8 @@ const server = createServer({ noDelay: true }, (client) => {
 });
 
 process.on("disconnect", () => process.exit());
+server.listen(0, "127.0.0.1");
+await once(server, "listening");
 process.on("message", ({ number }: { number: number }) => {
   process.send?.({ request: number, value: (server.address() as AddressInfo).port });
 });
-server.listen(0, "127.0.0.1");

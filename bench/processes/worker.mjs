@@ -8,6 +8,7 @@ import {
   serve,
   sharedNowMs,
 } from "./child.mjs";
+import { JobCounts } from "./job-counts.mjs";
 
 const maxNotes = 1_000_000;
 const maxErrors = 10;
@@ -21,12 +22,16 @@ let notes = [];
 let errors = [];
 let started = 0;
 let acknowledged = 0;
+let startedJobs = new JobCounts();
+let acknowledgedJobs = new JobCounts();
 let firstStartAtMs = 0;
 let lastStartAtMs = 0;
 let lastAcknowledgedAtMs = 0;
 let cpuAtFirstStart = 0;
 
-function countStart() {
+/** @param {unknown} data */
+function countStart(data) {
+  startedJobs.add(data);
   started += 1;
   lastStartAtMs = sharedNowMs();
   if (started === 1) {
@@ -44,12 +49,12 @@ function note(key, value) {
 
 /** @type {Record<string, (job: import("../peers/peer.ts").PeerJob) => Promise<unknown>>} */
 const handlers = {
-  "no-op": async () => {
-    countStart();
+  "no-op": async ({ data }) => {
+    countStart(data);
   },
   "note-start": async ({ data }) => {
     note(/** @type {any} */ (data).n, sharedNowMs());
-    countStart();
+    countStart(data);
   },
   /** How late it is against the time that the producer wanted, whatever the library made of it. */
   "note-lateness": async ({ data }) => {
@@ -57,10 +62,10 @@ const handlers = {
     if (dueAtMs !== undefined) {
       note(dueAtMs, wallClockNowMs() - dueAtMs);
     }
-    countStart();
+    countStart(data);
   },
-  hold: () => {
-    countStart();
+  hold: ({ data }) => {
+    countStart(data);
     return new Promise(() => {});
   },
 };
@@ -71,10 +76,13 @@ async function open({ target, handler = "no-op", ...options }) {
   errors = [];
   started = 0;
   acknowledged = 0;
+  startedJobs = new JobCounts();
+  acknowledgedJobs = new JobCounts();
   worker = await peer.openWorker(target, {
     ...options,
     handler: /** @type {any} */ (handlers[handler]),
-    onAcknowledged: () => {
+    onAcknowledged: (data) => {
+      acknowledgedJobs.add(data);
       acknowledged += 1;
       lastAcknowledgedAtMs = sharedNowMs();
     },
@@ -87,7 +95,9 @@ async function open({ target, handler = "no-op", ...options }) {
 serve({
   start: () => {},
   open,
-  close: () => worker?.close(),
+  close: async () => {
+    await worker?.close(); // what it resolves to may be nothing that can be sent
+  },
   progress: () => ({
     started,
     acknowledged,
@@ -97,6 +107,7 @@ serve({
     cpuMicroseconds: cpuMicroseconds() - cpuAtFirstStart,
     errors,
   }),
+  jobCounts: () => ({ started: startedJobs.all, acknowledged: acknowledgedJobs.all }),
   exportedSpans,
   /** What the handlers have noted since this was last asked. */
   notes: () => notes.splice(0),

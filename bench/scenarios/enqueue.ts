@@ -8,7 +8,7 @@ import {
 import { addCommands, cpuUnit, seenDuring } from "../support/work.ts";
 
 const delayMs = 60 * 60 * 1_000;
-const quickShare = 0.2;
+const quickShare = 0.1;
 const warmUpJobs = 5_000;
 const countedJobs = 1_000;
 const togetherSize = 1_000;

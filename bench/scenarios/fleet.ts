@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BenchProcess } from "../support/bench-process.ts";
-import { type BenchQueue, startWorkers, untilAcknowledged } from "../support/bench-queue.ts";
-import { CommandMonitor, commandsOf, total } from "../support/command-monitor.ts";
+import { type BenchQueue, startWorkers } from "../support/bench-queue.ts";
 import {
   type BenchPeer,
   Figures,
@@ -9,7 +8,14 @@ import {
   type Scenario,
   type ScenarioContext,
 } from "../support/scenario.ts";
+import {
+  clientCommands,
+  innerCommands,
+  withMonitor,
+  workersMoved,
+} from "../support/seen-commands.ts";
 import { cpuUnit } from "../support/work.ts";
+import { lastToEnd, untilAcknowledged } from "../support/worker-progress.ts";
 
 const limitPerMinute = 15;
 const settleMs = 3_000;
@@ -28,6 +34,7 @@ export const fleet: Scenario = {
     { row: rowOf(50), metric: moved, atLeast: 1, atMost: 1 },
   ],
   timeLimitMs: 1_800_000,
+  notQuick: "idle workers have to be watched for long",
   run: async (context) => {
     const figures = new Figures();
     const size = context.isQuick ? 5 : 50;
@@ -77,45 +84,37 @@ async function listen(
 ): Promise<void> {
   const windowMs = isQuick ? 10_000 : 30_000;
   const note = `from ${windowMs / 1_000} s at a time`;
-  const monitor = await CommandMonitor.open(server);
-  try {
+  await withMonitor(server, async (see) => {
     for (let round = 1; round <= repeats; round += 1) {
       progress(`listening for ${windowMs / 1_000} s, ${round} of ${repeats}`);
-      await sleep(windowMs);
-      const seen = await monitor.take();
+      const seen = await see(() => sleep(windowMs));
       for (const { facts, queue, workers } of fleets.values()) {
-        const commands = commandsOf(seen, queue.workerNames) / workers.length;
+        const commands = clientCommands(seen, queue.names.workers) / workers.length;
         const figure = { ...facts, metric: perMinute, unit: "commands", note };
         figures.add(figure, commands * (60_000 / windowMs));
       }
     }
-  } finally {
-    monitor.close();
-  }
+  });
 }
 
 /** Jobs that are due at once, one after another: first counted, then timed. */
 async function wakeUp({ server }: ScenarioContext, figures: Figures, fleet: Fleet): Promise<void> {
   const { facts, queue } = fleet;
-  const monitor = await CommandMonitor.open(server);
-  try {
+  await withMonitor(server, async (see) => {
     for (let job = 0; job < wakeUps; job += 1) {
       await sleep(gapMs);
-      await monitor.take();
-      await runOne(fleet);
-      const seen = await monitor.take();
-      const busy = [...seen.byConnection.keys()].filter((name) =>
-        name.startsWith(queue.workerNames),
-      );
-      const client = commandsOf(seen, queue.target.connectionName);
-      figures.add({ ...facts, metric: moved, unit: "workers" }, new Set(busy).size);
+      let runner = "";
+      const seen = await see(async () => {
+        runner = await runOne(fleet);
+      });
+      const workers = workersMoved(seen, { ...queue.names, runner });
+      figures.add({ ...facts, metric: moved, unit: "workers" }, workers);
+      const client = clientCommands(seen, queue.names.producer);
       figures.add({ ...facts, metric: "client commands of one job", unit: "commands" }, client);
       const inner = { ...facts, metric: "inner commands of one job", unit: "commands" };
-      figures.add(inner, total(seen.inner));
+      figures.add(inner, innerCommands(seen));
     }
-  } finally {
-    monitor.close();
-  }
+  });
   const startedAt = performance.now();
   const [, busyCpu] = await server.withCpu(async () => {
     for (let job = 0; job < wakeUps; job += 1) {
@@ -130,8 +129,11 @@ async function wakeUp({ server }: ScenarioContext, figures: Figures, fleet: Flee
   figures.add(cpu, (busyCpu - idleCpu) / wakeUps);
 }
 
-async function runOne(fleet: Fleet): Promise<void> {
-  await fleet.producer.ask("load", { jobs: 1 });
+/** Answers the name of the connections of the worker that ran it. */
+async function runOne(fleet: Fleet): Promise<string> {
+  const { queue, workers, producer } = fleet;
+  await producer.ask("load", { jobs: 1 });
   fleet.jobs += 1;
-  await untilAcknowledged(fleet.workers, fleet.jobs);
+  const progress = await untilAcknowledged(workers, fleet.jobs);
+  return queue.connectionNameOf(lastToEnd(workers, progress));
 }

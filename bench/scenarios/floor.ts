@@ -17,6 +17,7 @@ export const floor: Scenario = {
   peers: ["holdfast", "floor"],
   targets: [],
   timeLimitMs: 1_200_000,
+  notQuick: "process and life-cycle show the floor too",
   run: async (context) => {
     const figures = new Figures();
     for (const { concurrency, jobs: fullJobs } of loads) {

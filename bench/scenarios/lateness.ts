@@ -22,7 +22,7 @@ export const lateness: Scenario = {
   timeLimitMs: 3_600_000,
   run: async (context) => {
     const figures = new Figures();
-    const seconds = context.isQuick ? 2 : 5;
+    const seconds = context.isQuick ? 1 : 5;
     const loads = [
       ...rates.map((jobsPerSecond) => ({ jobsPerSecond, othersWaiting: 0 })),
       ...others.map((othersWaiting) => ({ jobsPerSecond: waitingRate, othersWaiting })),

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BenchProcess } from "../support/bench-process.ts";
-import type { WorkerProgress } from "../support/bench-queue.ts";
 import type { BenchServer } from "../support/bench-server.ts";
 import {
   type BenchPeer,
@@ -10,10 +9,12 @@ import {
   type ScenarioContext,
 } from "../support/scenario.ts";
 import { cpuUnit } from "../support/work.ts";
+import { untilAcknowledged, type WorkerProgress } from "../support/worker-progress.ts";
 
 const concurrency = 100;
 const row = `concurrency ${concurrency}`;
-const settleMs = 2_000;
+const full = { settleMs: 2_000, windowMs: 30_000 };
+const quick = { settleMs: 500, windowMs: 1_500 };
 const creditEveryMs = 10;
 /** Enough that neither side ever waits for news of the other. */
 const ahead = 5_000;
@@ -29,9 +30,9 @@ export const lifeCycle: Scenario = {
   timeLimitMs: 2_400_000,
   run: async (context) => {
     const figures = new Figures();
-    const windowMs = context.isQuick ? 3_000 : 30_000;
-    await interleave(context, `${windowMs / 1_000} s`, async (peer) => {
-      const { jobs, ...used } = await measureSteadyState(context, peer, windowMs);
+    const times = context.isQuick ? quick : full;
+    await interleave(context, `${times.windowMs / 1_000} s`, async (peer) => {
+      const { jobs, ...used } = await measureSteadyState(context, peer, times);
       const facts = { row, peer: peer.name };
       figures.add(
         { ...facts, metric: "jobs a second", unit: "jobs/s" },
@@ -49,12 +50,12 @@ export const lifeCycle: Scenario = {
 async function measureSteadyState(
   { server, openQueue }: ScenarioContext,
   peer: BenchPeer,
-  windowMs: number,
+  { settleMs, windowMs }: { settleMs: number; windowMs: number },
 ) {
   const queue = openQueue(peer);
   const worker = await queue.startWorker({ concurrency });
   const producer = await queue.startProducer();
-  const production = producer.ask("produce", { ahead }, 2 * (settleMs + windowMs));
+  const production = producer.ask<number>("produce", { ahead }, 2 * (settleMs + windowMs));
   // Awaited below; until then a failure is seen as jobs that do not come.
   production.catch(() => undefined);
   await creditFor(settleMs, producer, worker);
@@ -62,7 +63,7 @@ async function measureSteadyState(
   await creditFor(windowMs, producer, worker);
   const after = await takeStock(server, producer, worker);
   await producer.ask("stopProducing");
-  await production;
+  await untilAcknowledged([worker], await production);
   await queue.remove();
   if (after.jobs === before.jobs) {
     throw new Error(`${peer.name}: no job was done in ${windowMs} ms`);

@@ -4,6 +4,7 @@ import { fillUp } from "../support/work.ts";
 
 const payloadBytes = 166;
 const settleMs = 1_000;
+const quickSettleMs = 200;
 const metric = "bytes a job";
 
 export const memory: Scenario = {
@@ -15,7 +16,7 @@ export const memory: Scenario = {
   run: async (context) => {
     const figures = new Figures();
     const { server } = context;
-    const jobs = context.isQuick ? 20_000 : 1_000_000;
+    const jobs = context.isQuick ? 5_000 : 1_000_000;
     const row = rowOf(jobs);
     await interleave(context, row, async (peer) => {
       const queue = context.openQueue(peer);
@@ -24,7 +25,7 @@ export const memory: Scenario = {
       await fillUp(producer, { jobs, payloadBytes });
       await producer.kill();
       // Until the growing tables are moved over and the buffers of the producer are gone.
-      await sleep(settleMs);
+      await sleep(context.isQuick ? quickSettleMs : settleMs);
       const used = (await server.usedMemoryBytes()) - before;
       figures.add({ row, metric, unit: "bytes", peer: peer.name }, used / jobs);
       await queue.remove();

@@ -18,6 +18,7 @@ export const network: Scenario = {
   peers: ["holdfast", "bullmq", "bee-queue"],
   targets: [{ row: processRow, metric: "jobs a second", against: { peer: "bullmq" }, atLeast: 5 }],
   timeLimitMs: 1_800_000,
+  notQuick: "it repeats process and pick-up over a network",
   run: async (context) => {
     const figures = new Figures();
     const { hostname: host, port } = new URL(context.server.url);
@@ -65,7 +66,13 @@ async function measureAll(context: ScenarioContext, figures: Figures, url: strin
     addDrain(figures, { row: processRow, peer: peer.name }, jobs, result);
   });
   const pickUps = context.isQuick ? 50 : 300;
-  await measurePickUp(context, figures, { row: "pick-up", jobs: pickUps, workers: 1, url });
+  await measurePickUp(context, figures, {
+    row: "pick-up",
+    warmUpJobs: 100,
+    jobs: pickUps,
+    workers: 1,
+    url,
+  });
   if (!context.isQuick) {
     const row = `lateness, ${jobsPerSecond.toLocaleString("en-US")}/s`;
     const load = { row, jobsPerSecond, seconds: 5, othersWaiting: 0, url };

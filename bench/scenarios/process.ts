@@ -1,7 +1,8 @@
 import { interleave, Figures, type Scenario } from "../support/scenario.ts";
 import { addDrain, countDrain, loadAndDrain } from "../support/work.ts";
 
-const quickShare = 0.2;
+const quickShare = 0.1;
+const quickConcurrencies = new Set([1, 100, 1_000]);
 
 interface Load {
   readonly concurrency: number;
@@ -60,8 +61,9 @@ export const processJobs: Scenario = {
   },
 };
 
-function isQuick({ processes, prefetch }: Load): boolean {
-  return processes === undefined && prefetch === undefined;
+function isQuick({ concurrency, processes, prefetch }: Load): boolean {
+  const isPlain = processes === undefined && prefetch === undefined;
+  return isPlain && quickConcurrencies.has(concurrency);
 }
 
 function rowOf({ concurrency, processes, prefetch }: Load): string {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { untilAcknowledged, untilStarted } from "../support/bench-queue.ts";
+import { untilAcknowledged, untilStarted } from "../support/worker-progress.ts";
 import {
   type BenchPeer,
   Figures,
@@ -26,6 +26,7 @@ export const recovery: Scenario = {
     { row: short, metric, atMost: (shortTimeoutMs + allowanceMs) / 1_000 },
   ],
   timeLimitMs: 1_200_000,
+  notQuick: "it waits for leases to end",
   run: async (context) => {
     const figures = new Figures();
     const ours = context.peers.filter(({ module }) => module === "holdfast");

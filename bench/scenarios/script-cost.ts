@@ -50,7 +50,10 @@ async function timeAll(context: ScenarioContext, world: ScriptWorld): Promise<Fi
 
 async function timeCase(scriptCase: ScriptCase, world: ScriptWorld): Promise<TimedSample> {
   const { call, restore } = await scriptCase.prepare(world);
-  const { sample } = await timeCall(world.server, call);
+  const { result, sample } = await timeCall(world.server, call);
+  if (result !== scriptCase.moves) {
+    throw new Error(`${rowOf(scriptCase)}: a call moved ${result}, not ${scriptCase.moves}`);
+  }
   await restore?.();
   return sample;
 }

@@ -21,7 +21,7 @@ export const tracing: Scenario = {
   timeLimitMs: 1_200_000,
   run: async (context) => {
     const figures = new Figures();
-    const jobs = context.isQuick ? 10_000 : 100_000;
+    const jobs = context.isQuick ? 5_000 : 100_000;
     await interleave(context, "with and without", async (peer) => {
       for (const row of peer.module === "holdfast" ? [without, untraced, recording] : [without]) {
         const settings = { hasTracing: row !== without, isUntraced: row === untraced };

@@ -2,6 +2,7 @@
  * What holdfast has reached, kept in `bench/baseline.json` as multiples of the floor and of BullMQ: these
  * hold on other machines, too, where times do not.
  */
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { directionOf, distance, minMove, type Verdict } from "./comparison.ts";
@@ -47,12 +48,23 @@ export function baselineOf({ date, machine, scenarios }: BenchResult): Baseline 
   return { date, commit: String(machine["commit"] ?? "unknown"), ratios };
 }
 
-/** @throws Error that says what to do if there is none */
-export async function readBaseline(path = baselineFile): Promise<Baseline> {
+/** Undefined if none was written yet. */
+export async function readBaseline(path = baselineFile): Promise<Baseline | undefined> {
+  if (!existsSync(path)) {
+    return undefined;
+  }
+  const baseline = parse(await readFile(path, "utf8"));
+  if (!Array.isArray(baseline?.ratios)) {
+    throw new Error(`${path} is no baseline: npm run bench:compare -- main --write-baseline`);
+  }
+  return baseline as Baseline;
+}
+
+function parse(text: string): Partial<Baseline> | undefined {
   try {
-    return JSON.parse(await readFile(path, "utf8")) as Baseline;
-  } catch (error) {
-    throw new Error(`${path} cannot be read: write it from a whole run`, { cause: error });
+    return JSON.parse(text) as Partial<Baseline>;
+  } catch {
+    return undefined; // The caller says that it is none.
   }
 }
 
@@ -61,12 +73,14 @@ export async function writeBaseline(baseline: Baseline, path = baselineFile): Pr
 }
 
 /**
- * The repeats of two runs do not pair up. So a ratio moved only if its spreads then and now lie apart, and
+ * Of the scenarios that were run. The repeats of two runs do not pair up. So a ratio moved only if its spreads then and now lie apart, and
  * the medians by more than 5 %.
  */
 export function compareToBaseline(baseline: Baseline, result: BenchResult): BaselineComparison[] {
+  const ran = new Set(result.scenarios.map(({ name }) => name));
   const measured = new Map(baselineOf(result).ratios.map((ratio) => [keyOf(ratio), ratio]));
-  return baseline.ratios.map((before) => {
+  const expected = baseline.ratios.filter(({ scenario }) => ran.has(scenario));
+  return expected.map((before) => {
     const now = measured.get(keyOf(before));
     return { before, now, verdict: now ? verdictOf(before, now) : "not measured" };
   });

@@ -39,6 +39,7 @@ export class BenchProcess {
       execArgv: program.endsWith(".ts") ? ["--import", "tsx"] : [],
       env: { ...process.env, ...(dist === undefined ? {} : { HOLDFAST_BENCH_DIST: dist }) },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
+      serialization: "advanced", // for typed arrays
     });
     this.#withdrawCleanUp = atProcessEnd(() => this.#child.kill("SIGKILL"));
     for (const stream of [this.#child.stdout, this.#child.stderr]) {

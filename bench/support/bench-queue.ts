@@ -3,11 +3,14 @@ import type { PeerTarget } from "../peers/peer.ts";
 import { BenchProcess } from "./bench-process.ts";
 import type { BenchServer } from "./bench-server.ts";
 import type { BenchPeer } from "./scenario.ts";
+import {
+  drainTimeoutMs,
+  expectEachOnce,
+  sum,
+  untilAcknowledged,
+  untilCounted,
+} from "./worker-progress.ts";
 
-const pollMs = 20;
-/** Every peer has this long for jobs that holdfast works off in seconds. */
-const drainTimeoutMs = 180_000;
-const warmUpJobs = 2_000;
 const startsAtATime = 4;
 let queues = 0;
 
@@ -23,18 +26,6 @@ export interface WorkerSettings {
   /** Jobs claimed ahead, where the library can do that. */
   readonly prefetch?: number;
   readonly handler?: "no-op" | "note-start" | "note-lateness" | "hold";
-}
-
-/** What a worker process has done so far. Times are on the machine's monotonic clock. */
-export interface WorkerProgress {
-  readonly started: number;
-  readonly acknowledged: number;
-  readonly firstStartAtMs: number;
-  readonly lastStartAtMs: number;
-  readonly lastAcknowledgedAtMs: number;
-  /** Since the first start. */
-  readonly cpuMicroseconds: number;
-  readonly errors: readonly string[];
 }
 
 /** Processor times are those of all processes of the kind. */
@@ -56,11 +47,12 @@ export interface QueueSettings {
 export class BenchQueue {
   readonly peer: BenchPeer;
   readonly target: PeerTarget;
-  /** How the names of the workers' connections begin. */
-  readonly workerNames: string;
+  /** Of the producers' connections, and how those of the workers begin. */
+  readonly names: { readonly producer: string; readonly workers: string };
   readonly #server: BenchServer;
   readonly #hasTracing: boolean;
   readonly #processes: BenchProcess[] = [];
+  #isRemoved = false;
 
   constructor(
     peer: BenchPeer,
@@ -77,7 +69,7 @@ export class BenchQueue {
       connectionName: name,
       isUntraced,
     };
-    this.workerNames = `${name}-worker`;
+    this.names = { producer: name, workers: `${name}-worker` };
     this.#server = server;
     this.#hasTracing = hasTracing ?? false;
   }
@@ -110,13 +102,13 @@ export class BenchQueue {
   }
 
   /** Lets the code of the process become fast, on jobs of a queue beside this one. */
-  async warmUp(worker: BenchProcess, settings: WorkerSettings): Promise<void> {
+  async warmUp(worker: BenchProcess, settings: WorkerSettings, jobs: number): Promise<void> {
     const target = { ...this.#workerTarget(worker), queue: "warm-up" };
     const producer = await this.#start("producer.mjs", target);
-    await producer.ask("load", { jobs: warmUpJobs });
+    await producer.ask("load", { jobs });
     await producer.kill();
     await worker.ask("open", { target, ...settings });
-    await untilAcknowledged([worker], warmUpJobs);
+    await untilAcknowledged([worker], jobs);
     await worker.ask("close");
   }
 
@@ -131,8 +123,9 @@ export class BenchQueue {
         worker.ask("open", { target: this.#workerTarget(worker), ...settings }),
       );
       await Promise.all(opened);
-      return untilAcknowledged(workers, jobs);
+      return untilCounted(workers, jobs);
     });
+    await expectEachOnce(workers, jobs);
     if (this.#hasTracing) {
       await expectSpans(workers, this.target.isUntraced ? 0 : jobs);
     }
@@ -148,17 +141,24 @@ export class BenchQueue {
 
   /** Ends all processes, then removes the queue's keys. */
   async remove(): Promise<void> {
+    this.#isRemoved = true;
     await Promise.all(this.#processes.splice(0).map((child) => child.kill()));
     await this.#server.removeKeys(this.target.prefix);
   }
 
+  connectionNameOf(worker: BenchProcess): string {
+    return `${this.names.workers}-${this.#processes.indexOf(worker)}`;
+  }
+
   /** Its connections bear a name of their own. */
   #workerTarget(worker: BenchProcess): PeerTarget {
-    const connectionName = `${this.workerNames}-${this.#processes.indexOf(worker)}`;
-    return { ...this.target, connectionName };
+    return { ...this.target, connectionName: this.connectionNameOf(worker) };
   }
 
   async #start(program: string, target: PeerTarget): Promise<BenchProcess> {
+    if (this.#isRemoved) {
+      throw new Error(`the queue of ${this.peer.name} has been removed`);
+    }
     const { module, dist } = this.peer;
     const settings = { peer: module, target, hasTracing: this.#hasTracing };
     const child = new BenchProcess(program, settings, dist);
@@ -190,48 +190,4 @@ export async function startWorkers(
     workers.push(...(await Promise.all(together)));
   }
   return workers;
-}
-
-export async function untilStarted(worker: BenchProcess, jobs: number): Promise<void> {
-  while ((await worker.ask<WorkerProgress>("progress")).started < jobs) {
-    await pause();
-  }
-}
-
-/**
- * Resolves when all jobs have their end.
- *
- * @throws Error if some ran twice, or do not end in time
- */
-export async function untilAcknowledged(
-  workers: readonly BenchProcess[],
-  jobs: number,
-): Promise<WorkerProgress[]> {
-  const giveUpAt = performance.now() + drainTimeoutMs;
-  for (;;) {
-    const progress = await Promise.all(
-      workers.map((worker) => worker.ask<WorkerProgress>("progress")),
-    );
-    const errors = progress.flatMap((one) => one.errors);
-    const started = sum(progress.map((one) => one.started));
-    const acknowledged = sum(progress.map((one) => one.acknowledged));
-    if (errors.length > 0 || started > jobs || performance.now() > giveUpAt) {
-      const counts = `${jobs} jobs: ${started} started, ${acknowledged} acknowledged`;
-      throw new Error(`${counts}${errors.length > 0 ? `, ${errors.join("; ")}` : ""}`);
-    }
-    if (acknowledged >= jobs) {
-      return progress;
-    }
-    await pause();
-  }
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, pollMs);
-  });
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -1,6 +1,6 @@
 /** How late handlers start: used with and without a network between. */
 import type { BenchProcess } from "./bench-process.ts";
-import { untilAcknowledged } from "./bench-queue.ts";
+import { untilAcknowledged } from "./worker-progress.ts";
 import { type BenchPeer, type Figures, interleave, type ScenarioContext } from "./scenario.ts";
 import { percentile } from "./statistics.ts";
 import { fillUp } from "./work.ts";

@@ -1,16 +1,23 @@
 /** How soon a job starts that finds an idle queue: used with and without a network between. */
-import { startWorkers, untilAcknowledged } from "./bench-queue.ts";
+import type { BenchProcess } from "./bench-process.ts";
+import { type BenchQueue, startWorkers } from "./bench-queue.ts";
 import { type BenchPeer, type Figures, interleave, type ScenarioContext } from "./scenario.ts";
+import { withMonitor, workersMoved } from "./seen-commands.ts";
 import { percentile } from "./statistics.ts";
+import { lastToEnd, untilAcknowledged } from "./worker-progress.ts";
 
-const minGapMs = 10;
-const maxGapMs = 20;
-const warmUpJobs = 100;
+const pace = { minGapMs: 10, maxGapMs: 20 };
+
+/** Exactly one worker should do anything for one job. */
+export const claimers = "workers that claim for one job";
 
 export interface PickUpLoad {
   readonly row: string;
+  readonly warmUpJobs: number;
   readonly jobs: number;
   readonly workers: number;
+  /** So many more jobs are looked at by MONITOR, for the workers that each of them moves. */
+  readonly countedJobs?: number;
   readonly url?: string;
 }
 
@@ -20,34 +27,66 @@ export async function measurePickUp(
   load: PickUpLoad,
 ): Promise<void> {
   await interleave(context, load.row, async (peer) => {
-    const samples = await pickUps(context, peer, load);
+    const facts = { row: load.row, peer: peer.name };
+    const stage = await openStage(context, peer, load);
+    const samples = await pickUps(stage, load.jobs);
     for (const [metric, share] of Object.entries({ p50: 0.5, p99: 0.99 })) {
-      const facts = { row: load.row, metric, unit: "ms", peer: peer.name };
-      figures.add(facts, percentile(samples, share));
+      figures.add({ ...facts, metric, unit: "ms" }, percentile(samples, share));
     }
+    for (const count of await countClaimers(context, stage, load.countedJobs ?? 0)) {
+      figures.add({ ...facts, metric: claimers, unit: "workers" }, count);
+    }
+    await stage.queue.remove();
   });
 }
 
-async function pickUps(
+interface Stage {
+  readonly queue: BenchQueue;
+  readonly workers: readonly BenchProcess[];
+  readonly producer: BenchProcess;
+  jobs: number;
+}
+
+async function openStage(
   { openQueue }: ScenarioContext,
   peer: BenchPeer,
-  { jobs, workers: count, url }: PickUpLoad,
-): Promise<number[]> {
+  { workers: count, warmUpJobs, url }: PickUpLoad,
+): Promise<Stage> {
   const queue = openQueue(peer, { url });
-  const settings = { concurrency: 1, handler: "note-start" } as const;
-  const workers = await startWorkers(queue, count, settings);
-  const producer = await queue.startProducer();
-  const pace = { minGapMs, maxGapMs };
-  await producer.ask("enqueuePaced", { jobs: warmUpJobs, ...pace });
-  await untilAcknowledged(workers, warmUpJobs);
-  await Promise.all(workers.map((worker) => worker.ask("notes")));
-  const calledAtMs = await producer.ask<number[]>("enqueuePaced", { jobs, ...pace });
-  await untilAcknowledged(workers, warmUpJobs + jobs);
+  const workers = await startWorkers(queue, count, { concurrency: 1, handler: "note-start" });
+  const stage = { queue, workers, producer: await queue.startProducer(), jobs: 0 };
+  await pickUps(stage, warmUpJobs);
+  return stage;
+}
+
+async function pickUps(stage: Stage, jobs: number): Promise<number[]> {
+  const { workers, producer } = stage;
+  const calls = await producer.ask<[number, number][]>("enqueuePaced", { jobs, ...pace });
+  stage.jobs += jobs;
+  await untilAcknowledged(workers, stage.jobs);
   const notes = await Promise.all(workers.map((worker) => worker.ask<[number, number][]>("notes")));
-  await queue.remove();
-  const samples = notes.flat().map(([n, startedAtMs]) => startedAtMs - calledAtMs[n]!);
-  if (samples.length !== jobs) {
-    throw new Error(`${jobs} jobs were enqueued, ${samples.length} ran`);
-  }
-  return samples;
+  const startedAtMs = new Map(notes.flat());
+  return calls.map(([n, calledAtMs]) => startedAtMs.get(n)! - calledAtMs);
+}
+
+async function countClaimers(
+  { server }: ScenarioContext,
+  stage: Stage,
+  jobs: number,
+): Promise<number[]> {
+  const { queue, workers, producer } = stage;
+  return withMonitor(server, async (see) => {
+    const counts: number[] = [];
+    while (counts.length < jobs) {
+      let runner = "";
+      const seen = await see(async () => {
+        await producer.ask("enqueuePaced", { jobs: 1, ...pace });
+        stage.jobs += 1;
+        const progress = await untilAcknowledged(workers, stage.jobs);
+        runner = queue.connectionNameOf(lastToEnd(workers, progress));
+      });
+      counts.push(workersMoved(seen, { ...queue.names, runner }));
+    }
+    return counts;
+  });
 }

@@ -1,6 +1,6 @@
 /** The files in which runs are kept. */
-import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { constants, existsSync } from "node:fs";
+import { access, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BenchResult } from "./result.ts";
 
@@ -18,6 +18,19 @@ export function defaultResultFile(date: Date, commit: string, isQuick: boolean):
     if (!existsSync(path)) {
       return path;
     }
+  }
+}
+
+/**
+ * To be called before anything is measured.
+ *
+ * @throws Error if a run must not be written there: a quick one never replaces a full one
+ */
+export async function checkResultFile(path: string, isQuick: boolean): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await access(dirname(path), constants.W_OK);
+  if (isQuick && existsSync(path) && !(await readResult(path)).isQuick) {
+    throw new Error(`${path} holds a full run: a quick one does not replace it`);
   }
 }
 

@@ -35,6 +35,8 @@ export interface ScenarioResult {
   readonly description: string;
   readonly figures: readonly Figure[];
   readonly targets: readonly JudgedTarget[];
+  /** How long it took to measure. */
+  readonly seconds?: number;
   readonly error?: string | undefined;
 }
 

@@ -4,7 +4,7 @@ import { Progress } from "./progress.ts";
 import type { ScenarioResult } from "./result.ts";
 import type { BenchPeer, Scenario, ScenarioContext } from "./scenario.ts";
 import { figureTable, targetTable } from "./table.ts";
-import { judge } from "./targets.ts";
+import { judge, unmeasured, type UnmeasuredTarget } from "./targets.ts";
 
 export interface RunSettings {
   readonly isQuick: boolean;
@@ -22,10 +22,13 @@ export async function runScenarios(
   const results: ScenarioResult[] = [];
   for (const [index, scenario] of chosen.entries()) {
     const peers = settings.peers.filter(({ module }) => scenario.peers.includes(module));
-    if (peers.length > 0) {
-      const label = `${scenario.name} (${index + 1} of ${chosen.length})`;
-      results.push(await runOne(scenario, label, { ...settings, peers }));
+    if (peers.length === 0) {
+      const names = scenario.peers.join(", ");
+      settings.print(`\n${scenario.name}: left out, since it measures only ${names}`);
+      continue;
     }
+    const label = `${scenario.name} (${index + 1} of ${chosen.length})`;
+    results.push(await runOne(scenario, label, { ...settings, peers }));
   }
   return results;
 }
@@ -57,15 +60,18 @@ async function runOne(
   // What a failed or overdue scenario left behind must not disturb the next one.
   await Promise.allSettled(queues.map((queue) => queue.remove()));
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
-  print([...tables(result), `${name} took ${seconds} s`].join("\n\n"));
-  return result;
+  // Quick runs measure other loads than the targets name.
+  const missing = settings.isQuick ? [] : unmeasured(scenario, result.figures);
+  print([...tables(result, missing), `${name} took ${seconds} s`].join("\n\n"));
+  return { ...result, seconds };
 }
 
-function tables({ figures, targets, error }: ScenarioResult): string[] {
-  if (error !== undefined) {
-    return [`FAILED: ${error}`];
-  }
-  return [figureTable(figures), ...(targets.length > 0 ? [targetTable(targets)] : [])];
+function tables(
+  { figures, targets, error }: ScenarioResult,
+  missing: readonly UnmeasuredTarget[],
+): string[] {
+  const measured = error === undefined ? figureTable(figures) : `FAILED: ${error}`;
+  return [measured, targetTable(targets, missing)].filter(Boolean);
 }
 
 async function withTimeLimit<Result>(work: Promise<Result>, limitMs: number): Promise<Result> {

@@ -21,6 +21,8 @@ export interface Scenario {
   readonly targets: readonly Target[];
   /** A scenario that takes longer has failed. */
   readonly timeLimitMs: number;
+  /** Why a quick run leaves it out unless it is named. */
+  readonly notQuick?: string;
   run(context: ScenarioContext): Promise<readonly Figure[]>;
 }
 

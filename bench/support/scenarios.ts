@@ -32,13 +32,26 @@ export const scenarios: readonly Scenario[] = [
   verify,
 ];
 
-/** @throws Error if there is no scenario of such a name */
-export function choose(names: readonly string[]): readonly Scenario[] {
+/**
+ * Those of the names; without names all, of a quick run all that can be quick.
+ *
+ * @throws Error if there is no scenario of such a name
+ */
+export function choose(
+  names: readonly string[],
+  { isQuick, print }: { isQuick: boolean; print(line: string): void },
+): readonly Scenario[] {
   const unknown = names.filter((name) => !scenarios.some((scenario) => scenario.name === name));
   if (unknown.length > 0) {
-    throw new Error(
-      `There is no scenario ${unknown.join(", ")}; --list shows those that there are.`,
-    );
+    const known = scenarios.map(({ name }) => name).join(", ");
+    throw new Error(`There is no scenario ${unknown.join(", ")}. There are ${known}.`);
   }
-  return names.length === 0 ? scenarios : scenarios.filter(({ name }) => names.includes(name));
+  if (names.length > 0) {
+    return scenarios.filter(({ name }) => names.includes(name));
+  }
+  const leftOut = isQuick ? scenarios.filter(({ notQuick }) => notQuick !== undefined) : [];
+  for (const { name, notQuick } of leftOut) {
+    print(`Left out of a quick run: ${name}, since ${notQuick}. To run it: --scenario ${name}`);
+  }
+  return scenarios.filter((scenario) => !leftOut.includes(scenario));
 }

@@ -7,6 +7,7 @@ import { JobStore } from "../../src/core/store/job-store.ts";
 import { ShardLayout } from "../../src/core/store/shard-layout.ts";
 import { queueKeys } from "../../src/core/store/keys.ts";
 import { ScriptRunner } from "../../src/core/store/script-runner.ts";
+import * as scripts from "../../src/scripts/generated.ts";
 import type { LeaseKey, NewJob } from "../../src/core/store/messages.ts";
 import type { BenchQueue } from "./bench-queue.ts";
 import type { BenchServer } from "./bench-server.ts";
@@ -29,6 +30,7 @@ export class ScriptWorld {
   readonly delayedIds: string[] = [];
   readonly #options;
   readonly #connection: Connection;
+  readonly #runner: ScriptRunner;
   #ids = 0;
   #requests = 0;
 
@@ -41,7 +43,8 @@ export class ScriptWorld {
     this.#connection = new Connection(this.#options);
     this.store = this.freshStore();
     this.keys = queueKeys(queue.target.prefix, queue.target.queue);
-    this.audit = new AuditStore(this.#connection, new ScriptRunner(this.#connection, this.keys));
+    this.#runner = new ScriptRunner(this.#connection, this.keys);
+    this.audit = new AuditStore(this.#connection, this.#runner);
   }
 
   /** A store that has not checked the queue yet. */
@@ -71,11 +74,15 @@ export class ScriptWorld {
     });
   }
 
+  /** In one call. Answers how many are new. */
+  async enqueueBatch(jobs: readonly NewJob[]): Promise<number> {
+    const replies = await this.store.enqueue(jobs, callTimeoutMs);
+    return replies.filter(({ isCreated }) => isCreated).length;
+  }
+
   async enqueue(jobs: readonly NewJob[]): Promise<string[]> {
     await Promise.all(
-      slices(jobs, limits.ENQUEUE_BATCH_JOBS).map((slice) =>
-        this.store.enqueue(slice, callTimeoutMs),
-      ),
+      slices(jobs, limits.ENQUEUE_BATCH_JOBS).map((slice) => this.enqueueBatch(slice)),
     );
     const ids = jobs.map(({ id }) => id);
     if (this.delayedIds.length < limits.ADMIN_BATCH_JOBS) {
@@ -94,6 +101,11 @@ export class ScriptWorld {
       pollIntervalMs: 5_000,
       comesBack: false,
     });
+  }
+
+  /** Notes the number of shards that is noted already. */
+  async reshard(): Promise<number> {
+    return Number(await this.#runner.run(scripts.reshard, { shards: 1, from: 1 }));
   }
 
   get workerId(): string {

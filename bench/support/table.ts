@@ -10,6 +10,7 @@ import {
 } from "./figures.ts";
 import { rangeText, readable, timesText } from "./numbers.ts";
 import type { Figure, JudgedTarget, ScenarioResult } from "./result.ts";
+import type { UnmeasuredTarget } from "./targets.ts";
 import { textTable } from "./text-table.ts";
 
 /** A line for each metric below its row; a median with its spread for each peer. */
@@ -57,19 +58,21 @@ function noteLines({ byPeer }: FigureGroup): string[] {
 }
 
 /** Empty without targets. */
-export function targetTable(targets: readonly JudgedTarget[]): string {
-  const lines = targets.map((target) => [
+export function targetTable(
+  targets: readonly JudgedTarget[],
+  missing: readonly UnmeasuredTarget[] = [],
+): string {
+  const judged = targets.map((target) => [
     target.isMet ? "met" : "MISSED",
     target.text,
     `${readable(target.median)}${target.against ? "×" : ""}`,
     `${rangeText(spreadOf(target.samples))}${dissent(target)}`,
   ]);
-  return textTable(lines, [
-    { align: "left" },
-    { align: "left" },
-    { align: "right" },
-    { align: "left", gap: 1 },
-  ]);
+  const unjudged = missing.map(({ text, command }) => ["not measured", text, "–", command]);
+  return textTable(
+    [...judged, ...unjudged],
+    [{ align: "left" }, { align: "left" }, { align: "right" }, { align: "left", gap: 1 }],
+  );
 }
 
 /** Also where the median is within: nobody should have to work that out from the spread. */
@@ -80,10 +83,20 @@ export function dissent({ samples, atLeast, atMost }: JudgedTarget): string {
   return misses > 0 ? `, missed in ${misses} of ${samples.length}` : "";
 }
 
-export function summaryLine(scenarios: readonly ScenarioResult[]): string {
+/** Where the time of a run went, the longest first. */
+export function timeLine(scenarios: readonly ScenarioResult[], allSeconds: number): string {
+  const times = scenarios
+    .toSorted((first, second) => (second.seconds ?? 0) - (first.seconds ?? 0))
+    .map(({ name, seconds = 0 }) => `${name} ${seconds} s`);
+  return `Time: ${Math.round(allSeconds)} s; ${times.join(", ")}.`;
+}
+
+/** @param missing how many targets were not measured */
+export function summaryLine(scenarios: readonly ScenarioResult[], missing = 0): string {
   const targets = scenarios.flatMap((scenario) => scenario.targets);
   const met = targets.filter(({ isMet }) => isMet).length;
   const failed = scenarios.filter(({ error }) => error !== undefined).map(({ name }) => name);
   const failures = failed.length > 0 ? ` Failed: ${failed.join(", ")}.` : "";
-  return `Targets: ${met} met, ${targets.length - met} missed.${failures}`;
+  const unjudged = missing > 0 ? `, ${missing} not measured` : "";
+  return `Targets: ${met} met, ${targets.length - met} missed${unjudged}.${failures}`;
 }

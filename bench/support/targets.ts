@@ -3,7 +3,20 @@ import { ours } from "./figures.ts";
 import type { Figure, JudgedTarget, Target } from "./result.ts";
 import { median } from "./statistics.ts";
 
-/** Leaves out the targets whose figures were not measured in this run. */
+/** A target whose figures are missing. */
+export interface UnmeasuredTarget {
+  readonly text: string;
+  /** Measures it. */
+  readonly command: string;
+}
+
+/** What a scenario must reach. */
+export interface ScenarioTargets {
+  readonly name: string;
+  readonly targets: readonly Target[];
+}
+
+/** Those of the targets whose figures were measured; `unmeasured` has the others. */
 export function judge(targets: readonly Target[], figures: readonly Figure[]): JudgedTarget[] {
   return targets.flatMap((target) => {
     const samples = samplesOf(target, figures);
@@ -15,6 +28,21 @@ export function judge(targets: readonly Target[], figures: readonly Figure[]): J
     const isMet = middle >= atLeast && middle <= atMost;
     return [{ ...target, text: textOf(target), samples, median: middle, isMet }];
   });
+}
+
+export function unmeasured(
+  { name, targets }: ScenarioTargets,
+  figures: readonly Figure[],
+): UnmeasuredTarget[] {
+  const missing = targets.filter((target) => !samplesOf(target, figures)?.length);
+  return missing.map((target) => {
+    const peers = new Set([ours, target.against?.peer ?? ours]);
+    return { text: textOf(target), command: commandOf(name, [...peers]) };
+  });
+}
+
+export function commandOf(scenario: string, peers: readonly string[]): string {
+  return `npm run bench -- --scenario ${scenario}${peers.map((peer) => ` --peer ${peer}`).join("")}`;
 }
 
 /** Pair by pair: what disturbed the machine during one repeat disturbed both. */

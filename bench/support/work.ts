@@ -8,11 +8,18 @@ import type {
   WorkerSettings,
 } from "./bench-queue.ts";
 import type { BenchServer } from "./bench-server.ts";
-import { CommandMonitor, commandsOf, type SeenCommands, total } from "./command-monitor.ts";
 import type { BenchPeer, Figures, ScenarioContext } from "./scenario.ts";
+import { clientCommands, innerCommands, type SeenCommands, withMonitor } from "./seen-commands.ts";
 
 /** Jobs under MONITOR are few: it slows the server down. */
 const countedJobs = 1_000;
+
+/** Of jobs that nobody works on. */
+const smallPayloadBytes = 16;
+const dayMs = 24 * 60 * 60 * 1_000;
+const fillTimeoutMs = 600_000;
+const warmUpJobs = 2_000;
+const quickWarmUpJobs = 500;
 
 export const cpuUnit = "µs";
 
@@ -32,7 +39,7 @@ export function addDrain(
 
 /** Fills a queue, and lets warm workers work it off. */
 export async function loadAndDrain(
-  { openQueue }: ScenarioContext,
+  { openQueue, isQuick }: ScenarioContext,
   peer: BenchPeer,
   {
     jobs,
@@ -46,7 +53,7 @@ export async function loadAndDrain(
     Array.from({ length: processes }, () => queue.startWorkerProcess()),
   );
   for (const process of workers) {
-    await queue.warmUp(process, worker);
+    await queue.warmUp(process, worker, isQuick ? quickWarmUpJobs : warmUpJobs);
   }
   await queue.load({ jobs });
   const result = await queue.drain(workers, jobs, worker);
@@ -68,17 +75,11 @@ export async function countDrain(
   await queue.remove();
 }
 
-export async function seenDuring(
+export function seenDuring(
   server: BenchServer,
   run: () => Promise<unknown>,
 ): Promise<SeenCommands> {
-  const monitor = await CommandMonitor.open(server);
-  try {
-    await run();
-    return await monitor.take();
-  } finally {
-    monitor.close();
-  }
+  return withMonitor(server, (see) => see(run));
 }
 
 export function addCommands(
@@ -87,16 +88,15 @@ export function addCommands(
   { seen, queue, jobs }: { seen: SeenCommands; queue: BenchQueue; jobs: number },
 ): void {
   const perJob = { ...facts, unit: "commands" };
-  const client = commandsOf(seen, queue.target.connectionName);
+  const client = clientCommands(seen, queue.names.producer);
   figures.add({ ...perJob, metric: "client commands a job" }, client / jobs);
-  figures.add({ ...perJob, metric: "inner commands a job" }, total(seen.inner) / jobs);
+  figures.add({ ...perJob, metric: "inner commands a job" }, innerCommands(seen) / jobs);
 }
 
 /** Enqueues so many jobs that are due much later, and keeps the producer out of what follows. */
 export async function fillUp(
   producer: BenchProcess,
-  { jobs, delayMs = 24 * 60 * 60 * 1_000, payloadBytes }: LoadArgument,
+  { jobs, delayMs = dayMs, payloadBytes = smallPayloadBytes }: LoadArgument,
 ): Promise<void> {
-  const argument = payloadBytes === undefined ? { jobs, delayMs } : { jobs, delayMs, payloadBytes };
-  await producer.ask("load", argument, 600_000);
+  await producer.ask("load", { jobs, delayMs, payloadBytes }, fillTimeoutMs);
 }

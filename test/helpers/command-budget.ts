@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { queueKeys } from "../../src/core/store/keys.ts";
-import type { ClientCommand } from "./command-monitor.ts";
+import type { ClientCommand } from "../../tools/redis/command-monitor.ts";
 
 const pagePath = join(import.meta.dirname, "../../docs/command-budget.md");
 

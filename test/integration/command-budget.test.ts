@@ -17,7 +17,8 @@ import {
   describeInner,
   expectBudget,
 } from "../helpers/command-budget.ts";
-import { type ClientCommand, CommandMonitor } from "../helpers/command-monitor.ts";
+import type { ClientCommand, CommandMonitor } from "../../tools/redis/command-monitor.ts";
+import { openCommandMonitor } from "../helpers/command-monitor.ts";
 import { gate, testWorker } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { rawRedis } from "../helpers/redis.ts";
@@ -29,7 +30,7 @@ let monitor: CommandMonitor;
 beforeAll(async () => {
   server = await startServer();
   admin = rawRedis(server.url);
-  monitor = await CommandMonitor.open(admin);
+  monitor = await openCommandMonitor(admin);
 });
 afterAll(async () => {
   monitor?.close();
@@ -211,7 +212,7 @@ describe("an idle worker", () => {
   test("on a cluster, has one more timer, that of the wake-ups' connection", async () => {
     const cluster = await startServer({ args: ["--cluster-enabled", "yes"] });
     onTestFinished(() => cluster.stop());
-    const watch = await CommandMonitor.open(rawRedis(cluster.url));
+    const watch = await openCommandMonitor(rawRedis(cluster.url));
     onTestFinished(() => watch.close());
     const worker = await testWorker(clusterQueue(cluster.url), () => undefined, patient);
     await waitFor(() => worker.health().lastLookAgeMs !== undefined);

@@ -9,7 +9,8 @@ import {
   RedisUnavailableError,
 } from "../../src/index.ts";
 import { type RedisServer, startServer } from "../../tools/redis/start-server.ts";
-import { CommandMonitor } from "../helpers/command-monitor.ts";
+import type { CommandMonitor } from "../../tools/redis/command-monitor.ts";
+import { openCommandMonitor } from "../helpers/command-monitor.ts";
 import { callOf, type FaultyLink, faultyLink } from "../helpers/faulty-link.ts";
 import { gate } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
@@ -23,7 +24,7 @@ let monitor: CommandMonitor;
 beforeAll(async () => {
   server = await startServer();
   admin = rawRedis(server.url);
-  monitor = await CommandMonitor.open(admin);
+  monitor = await openCommandMonitor(admin);
 });
 afterAll(async () => {
   monitor?.close();

@@ -1,5 +1,5 @@
 /** What counts as moved, between two revisions and since the baseline. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -155,11 +155,13 @@ describe("since the baseline", () => {
     });
   });
 
-  test("it is kept in a file, and one that is not there is an error that says so", async () => {
+  test("it is kept in a file, if there is one, and another file is an error that says so", async () => {
     const folder = await mkdtemp(join(tmpdir(), "holdfast-baseline-"));
     try {
       const path = join(folder, "baseline.json");
-      await expect(readBaseline(path)).rejects.toThrow("baseline.json cannot be read");
+      expect(await readBaseline(path)).toBeUndefined();
+      await writeFile(path, "{}");
+      await expect(readBaseline(path)).rejects.toThrow("baseline.json is no baseline");
       const baseline = baselineOf(result(measured));
       await writeBaseline(baseline, path);
       expect(await readBaseline(path)).toEqual(baseline);

@@ -96,7 +96,7 @@ export const CALL_TIMEOUT_MS = 5_000;
 export const NODE_TIMEOUT_MS = 1_000;
 /** A cluster's subscriber asks where slots are, soon after a sign that they have moved, then ever more seldom. */
 export const CLUSTER_REFRESH_MIN_MS = 1_000;
-/** Each time ioredis opens a connection: with an idle worker's looks that makes 15 commands a minute. */
+/** Each time ioredis opens a connection: two to four commands, so less than one a minute beside a worker's 12 looks. */
 export const CLUSTER_REFRESH_MAX_MS = 300_000;
 /** A worker starts without wake-ups if its subscription takes longer: they are hints. */
 export const SUBSCRIBE_TIMEOUT_MS = 1_000;
