@@ -80,9 +80,9 @@ describe("ack", () => {
     const queue = openQueue();
     await queue.plantHeld("a", 7);
     await queue.plantHeld("b", 8);
-    const list = ["a", 7, "a", 7, "b", 7, "b", 8, "b", 9];
+    const list = ["a", 7, "a", 7, "b", 7, "b", 7, "b", 8, "b", 9];
     const { reply, changes } = await queue.watch(() => queue.run(ack, {}, list));
-    expect(reply).toEqual([1, -1, 0, 1, -1]);
+    expect(reply).toEqual([1, -1, 0, 0, 1, -1]);
     expect(changes["meta"]).toEqual({ completed: "2" });
   });
 
