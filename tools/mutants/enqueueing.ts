@@ -82,11 +82,6 @@ const lastClaim = [
   mutant("fails at a claim that is none", `"^(%d+):") or 0)`, `"^(%d+):"))`),
   mutant("keeps no time", `:%d:", now,`, `:%d:", 0,`),
   mutant("forgets that the worker was full", "was_full and 1 or 0", "0"),
-  mutant(
-    "takes what is no entry for a claim",
-    `string.match(entry, "^%d+:(%d+)`,
-    `string.match(entry, "(%d*)`,
-  ),
 ];
 
 const wake = [
