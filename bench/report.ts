@@ -13,6 +13,8 @@ import { scenarios } from "./support/scenarios.ts";
 const docsFolder = join(import.meta.dirname, "../docs");
 const templateFile = join(import.meta.dirname, "page/template.md");
 
+const leastRepeats = 5;
+
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 async function main(): Promise<void> {
@@ -24,6 +26,9 @@ async function main(): Promise<void> {
     files.length > 0 ? await Promise.all(files.map(readResult)) : await readKeptResults();
   if (results.some(({ isQuick }) => isQuick)) {
     throw new Error("quick runs are to try the programs: their figures do not go onto the page");
+  }
+  if (results.some(({ repeats }) => repeats < leastRepeats)) {
+    throw new Error(`figures on the page are of ${leastRepeats} repeats at least`);
   }
   const page =
     results.length > 0

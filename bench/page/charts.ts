@@ -51,7 +51,7 @@ const plans: readonly ChartPlan[] = [
   {
     scenario: "poll",
     title: "Cost of a claim by the number of delayed jobs",
-    metrics: /^server CPU a claim/,
+    metrics: /^server CPU, /,
     draw: lineChart,
   },
   {

@@ -3,10 +3,15 @@ import { groupBy } from "../support/figures.ts";
 import { rangeText, readable, timesText } from "../support/numbers.ts";
 import type { BenchResult, ScenarioResult } from "../support/result.ts";
 import { summaryLine } from "../support/table.ts";
-import { type ScenarioTargets, unmeasured, type UnmeasuredTarget } from "../support/targets.ts";
+import {
+  judge,
+  type ScenarioTargets,
+  unmeasured,
+  type UnmeasuredTarget,
+} from "../support/targets.ts";
 import { type Chart, chartsOf } from "./charts.ts";
 import { markdownTable } from "./markdown.ts";
-import { commonFacts, newestOfEach } from "./measured.ts";
+import { commonFacts, type Measured, newestOfEach } from "./measured.ts";
 import { absentText, sectionText } from "./section.ts";
 import { type Win, winsOfPeers } from "./wins.ts";
 
@@ -27,7 +32,7 @@ export function renderPage(
   results: readonly BenchResult[],
   defined: readonly ScenarioTargets[] = [],
 ): Page {
-  const measured = newestOfEach(results);
+  const measured = newestOfEach(results).map((one) => judgedAnew(one, defined));
   const scenarios = measured.map(({ scenario }) => scenario);
   const common = commonFacts([...new Set(measured.map(({ run }) => run))]);
   const charts = new Map(scenarios.map((scenario) => [scenario.name, chartsOf(scenario)]));
@@ -50,6 +55,12 @@ export function renderPage(
     ["wins", winsText(winsOfPeers(scenarios))],
   ]);
   return { text: fill(template, places), charts: [...charts.values()].flat() };
+}
+
+/** By what a scenario must reach today, which may not be what it had to when it was measured. */
+function judgedAnew({ scenario, run }: Measured, defined: readonly ScenarioTargets[]): Measured {
+  const { targets } = defined.find(({ name }) => name === scenario.name) ?? scenario;
+  return { scenario: { ...scenario, targets: judge(targets, scenario.figures) }, run };
 }
 
 function fill(template: string, places: ReadonlyMap<string, string>): string {

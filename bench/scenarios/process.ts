@@ -14,11 +14,11 @@ interface Load {
 
 const loads: readonly Load[] = [
   { concurrency: 1, jobs: 5_000 },
-  { concurrency: 1, jobs: 20_000, prefetch: 10 },
-  { concurrency: 10, jobs: 20_000 },
-  { concurrency: 100, jobs: 60_000 },
-  { concurrency: 1_000, jobs: 60_000 },
-  { concurrency: 100, jobs: 60_000, processes: 4 },
+  { concurrency: 1, jobs: 50_000, prefetch: 10 },
+  { concurrency: 10, jobs: 40_000 },
+  { concurrency: 100, jobs: 120_000 },
+  { concurrency: 1_000, jobs: 120_000 },
+  { concurrency: 100, jobs: 120_000, processes: 4 },
 ];
 
 const metric = "jobs a second";

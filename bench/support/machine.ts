@@ -31,8 +31,21 @@ export async function machineFacts(
     server: serverDescription,
     serverAppendOnly: info.get("aof_enabled") === "1" ? "yes" : "no",
     holdfastVersion: manifest.version,
+    peerVersions: await peerVersions(),
     commit: await commit(),
   };
+}
+
+/** Of those that are installed. */
+async function peerVersions(): Promise<string> {
+  const { dependencies } = JSON.parse(
+    await readFile(join(root, "bench/peers/package.json"), "utf8"),
+  ) as {
+    dependencies: Readonly<Record<string, string>>;
+  };
+  return Object.entries(dependencies)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(", ");
 }
 
 /** The short commit, or "working-tree" where the files differ from it. */

@@ -49,22 +49,30 @@ export function clientCommands(seen: SeenCommands, wanted: string): number {
   return seen.filter(({ connectionName }) => isOf(wanted, connectionName)).length;
 }
 
-/** What scripts called, whoever sent them. */
-export function innerCommands(seen: SeenCommands): number {
-  return seen.reduce((sum, { innerCount }) => sum + innerCount, 0);
+/** What scripts called that such connections sent. */
+export function innerCommands(seen: SeenCommands, wanted: string): number {
+  return seen.reduce(
+    (sum, { connectionName, innerCount }) => sum + (isOf(wanted, connectionName) ? innerCount : 0),
+    0,
+  );
 }
 
 /**
- * How many workers did anything for a job: from its enqueue to the last command of the one that ran it, so
- * that the looks of idle workers long before and after do not count.
+ * What was sent for a job: from its enqueue to the last command of the worker that ran it, so that the looks of
+ * idle workers long before and after do not count.
  */
-export function workersMoved(
+export function sentForOneJob(
   seen: SeenCommands,
-  names: { readonly producer: string; readonly workers: string; readonly runner: string },
-): number {
+  names: { readonly producer: string; readonly runner: string },
+): SeenCommands {
   const sent = seen.map(({ connectionName }) => connectionName);
-  const window = sent.slice(sent.indexOf(names.producer), sent.lastIndexOf(names.runner) + 1);
-  return new Set(window.filter((name) => isOf(names.workers, name))).size;
+  return seen.slice(sent.indexOf(names.producer), sent.lastIndexOf(names.runner) + 1);
+}
+
+/** How many workers did anything. */
+export function workersMoved(seen: SeenCommands, workers: string): number {
+  const moved = seen.filter(({ connectionName }) => isOf(workers, connectionName));
+  return new Set(moved.map(({ connectionName }) => connectionName)).size;
 }
 
 function isOf(wanted: string, name: string): boolean {

@@ -35,17 +35,18 @@ export function unmeasured(
   figures: readonly Figure[],
 ): UnmeasuredTarget[] {
   const missing = targets.filter((target) => !samplesOf(target, figures)?.length);
-  return missing.map((target) => {
-    const peers = new Set([ours, target.against?.peer ?? ours]);
-    return { text: textOf(target), command: commandOf(name, [...peers]) };
-  });
+  return missing.map((target) => ({ text: textOf(target), command: commandOf(name) }));
 }
 
-export function commandOf(scenario: string, peers: readonly string[]): string {
-  return `npm run bench -- --scenario ${scenario}${peers.map((peer) => ` --peer ${peer}`).join("")}`;
+/** With all peers: one that is left out would be missing from the page. */
+export function commandOf(scenario: string): string {
+  return `npm run bench -- --scenario ${scenario}`;
 }
 
-/** Pair by pair: what disturbed the machine during one repeat disturbed both. */
+/**
+ * Pair by pair within a row: what disturbed the machine during one repeat disturbed both. All repeats of one
+ * row come before those of the next, so of two rows the medians are compared.
+ */
 function samplesOf(target: Target, figures: readonly Figure[]): readonly number[] | undefined {
   const { row, metric, against } = target;
   const own = find(figures, { row, metric, peer: ours })?.samples;
@@ -53,7 +54,10 @@ function samplesOf(target: Target, figures: readonly Figure[]): readonly number[
     return own;
   }
   const other = find(figures, { row, metric, peer: ours, ...against })?.samples;
-  return other && own.map((sample, index) => sample / (other[index] ?? Number.NaN));
+  if (!other || (against.row !== undefined && against.row !== row)) {
+    return other && [median(own) / median(other)];
+  }
+  return own.map((sample, index) => sample / (other[index] ?? Number.NaN));
 }
 
 function find(

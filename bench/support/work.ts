@@ -11,14 +11,15 @@ import type { BenchServer } from "./bench-server.ts";
 import type { BenchPeer, Figures, ScenarioContext } from "./scenario.ts";
 import { clientCommands, innerCommands, type SeenCommands, withMonitor } from "./seen-commands.ts";
 
-/** Jobs under MONITOR are few: it slows the server down. */
-const countedJobs = 1_000;
+/** Jobs under MONITOR are few, for it slows the server down; but each slot takes many, one after another. */
+const countedJobs = { least: 1_000, ofEachSlot: 20 };
 
 /** Of jobs that nobody works on. */
 const smallPayloadBytes = 16;
 const dayMs = 24 * 60 * 60 * 1_000;
 const fillTimeoutMs = 600_000;
-const warmUpJobs = 2_000;
+/** About a second of each peer's work, and no more than what is measured. */
+const warmUpJobs = 20_000;
 const quickWarmUpJobs = 500;
 
 export const cpuUnit = "µs";
@@ -53,7 +54,7 @@ export async function loadAndDrain(
     Array.from({ length: processes }, () => queue.startWorkerProcess()),
   );
   for (const process of workers) {
-    await queue.warmUp(process, worker, isQuick ? quickWarmUpJobs : warmUpJobs);
+    await queue.warmUp(process, worker, isQuick ? quickWarmUpJobs : Math.min(jobs, warmUpJobs));
   }
   await queue.load({ jobs });
   const result = await queue.drain(workers, jobs, worker);
@@ -69,9 +70,10 @@ export async function countDrain(
 ): Promise<void> {
   const queue = openQueue(peer);
   const process = await queue.startWorkerProcess();
-  await queue.load({ jobs: countedJobs });
-  const seen = await seenDuring(server, () => queue.drain([process], countedJobs, worker));
-  addCommands(figures, { row, peer: peer.name }, { seen, queue, jobs: countedJobs });
+  const jobs = Math.max(countedJobs.least, countedJobs.ofEachSlot * worker.concurrency);
+  await queue.load({ jobs });
+  const seen = await seenDuring(server, () => queue.drain([process], jobs, worker));
+  addCommands(figures, { row, peer: peer.name }, { seen, queue, jobs });
   await queue.remove();
 }
 
@@ -90,7 +92,10 @@ export function addCommands(
   const perJob = { ...facts, unit: "commands" };
   const client = clientCommands(seen, queue.names.producer);
   figures.add({ ...perJob, metric: "client commands a job" }, client / jobs);
-  figures.add({ ...perJob, metric: "inner commands a job" }, innerCommands(seen) / jobs);
+  figures.add(
+    { ...perJob, metric: "inner commands a job" },
+    innerCommands(seen, queue.names.producer) / jobs,
+  );
 }
 
 /** Enqueues so many jobs that are due much later, and keeps the producer out of what follows. */

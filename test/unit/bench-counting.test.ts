@@ -1,6 +1,6 @@
 /** What the bench counts: each job once, and the workers that one job moves. */
 import { describe, expect, test } from "vitest";
-import { workersMoved } from "../../bench/support/seen-commands.ts";
+import { innerCommands, sentForOneJob, workersMoved } from "../../bench/support/seen-commands.ts";
 import { faultsOf } from "../../bench/support/worker-progress.ts";
 
 /** Plain JavaScript, as all that the bench's processes run. */
@@ -49,11 +49,22 @@ test("workers that one job moves: between its enqueue and the last command of wh
   const names = { producer: "q", workers: "q-worker", runner: "q-worker-2" };
   const moved = (...sent: readonly string[]) =>
     workersMoved(
-      sent.map((connectionName) => ({ connectionName, innerCount: 0 })),
-      names,
+      sentForOneJob(
+        sent.map((connectionName) => ({ connectionName, innerCount: 0 })),
+        names,
+      ),
+      names.workers,
     );
   expect(moved("q-worker-1", "q", "q-worker-2", "q-worker-2", "q-worker-3")).toBe(1);
   expect(moved("q", "q-worker-1", "q-worker-2", "other-worker-5", "q-worker-2")).toBe(2);
   expect(moved("q", "q-worker-2", "q-worker-1", "q-worker-3", "q-worker-2")).toBe(3);
   expect(moved("q", "q-worker-1")).toBe(0);
+});
+
+test("inner commands are those of a queue's own connections", () => {
+  const seen = ["q", "q-worker-1", "q2", ""].map((connectionName) => ({
+    connectionName,
+    innerCount: 3,
+  }));
+  expect(innerCommands(seen, "q")).toBe(6);
 });

@@ -27,11 +27,11 @@ const targets: readonly Target[] = [
 const process = { name: "process", targets };
 const ofBullmq = {
   text: "concurrency 1, jobs a second: at least 3 times bullmq",
-  command: "npm run bench -- --scenario process --peer holdfast --peer bullmq",
+  command: "npm run bench -- --scenario process",
 };
 const ofRow = {
   text: "concurrency 1, jobs a second: at most 1 times “concurrency 2”",
-  command: "npm run bench -- --scenario process --peer holdfast",
+  command: "npm run bench -- --scenario process",
 };
 
 test("a target is either judged or said to be not measured, with what measures it", () => {
@@ -40,6 +40,25 @@ test("a target is either judged or said to be not measured, with what measures i
   expect(unmeasured(process, figures)).toEqual([ofBullmq, ofRow]);
   expect(unmeasured(process, [...figures, figure("bullmq", [1, 1])])).toEqual([ofRow]);
   expect(unmeasured(process, [figure("bullmq", [1, 1])])).toHaveLength(3);
+});
+
+test("a target against another row compares the medians, one against a peer pair by pair", () => {
+  const others = { ...figure("holdfast", [5, 40, 40]), row: "concurrency 2" };
+  const figures = [figure("holdfast", [10, 20, 90]), figure("bullmq", [1, 10, 30]), others];
+  expect(judge(targets, figures).map(({ samples }) => samples)).toEqual([
+    [10, 20, 90],
+    [10, 2, 3],
+    [0.5],
+  ]);
+});
+
+test("the page judges by what must be reached today", () => {
+  const template = "<!-- summary -->\n<!-- figures: process -->\n<!-- machine -->\n<!-- wins -->\n";
+  const figures = [figure("holdfast", [20, 20])];
+  const scenario = { name: "process", description: "", figures, targets: judge(targets, figures) };
+  const today = { name: "process", targets: [{ row, metric, atLeast: 21 }] };
+  const { text } = renderPage(template, [run([scenario])], [today]);
+  expect(text).toContain("Targets: 0 met, 1 missed.");
 });
 
 test("the terminal shows what was not measured, and counts it", () => {
@@ -61,7 +80,7 @@ test("the page shows what was not measured, also of a scenario that no run has",
   expect(lines).toContain("Targets: 1 met, 0 missed, 3 not measured.");
   expect(lines).toContain("- not measured in [fleet](#fleet): 1 target");
   expect(lines).toContain(`| ${ofBullmq.text} | not measured | \`${ofBullmq.command}\` |`);
-  const command = "`npm run bench -- --scenario fleet --peer holdfast`";
+  const command = "`npm run bench -- --scenario fleet`";
   expect(lines).toContain(`| 50, commands: at most 15 | not measured | ${command} |`);
 });
 
