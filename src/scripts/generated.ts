@@ -83,7 +83,7 @@ return reply`,
 
 export const bury = {
   name: "bury",
-  sha1: "e6a70357d3384fede0f79897db5ab045be198bee",
+  sha1: "1a394284b2af91c148a50e06bad445d5d8db9c81",
   keys: ["processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token", "counts", "reason"],
@@ -147,8 +147,9 @@ local function entry_of_lost_lease()
   return lease_expired
 end
 
+-- A release in between counts for nothing, a failure without a text does.
 local function is_of_lost_lease(entry)
-  return text_of(entry) == lease_expired
+  return entry == lease_expired or entry == released_mark .. lease_expired
 end
 
 local function entry_of_redrive()
@@ -310,7 +311,7 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "3065d212d732c90531b06303dfe5e9b98bf28ad9",
+  sha1: "268d7fd833cd48804871a4b83708bcdad971de9f",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
@@ -420,8 +421,9 @@ local function entry_of_lost_lease()
   return lease_expired
 end
 
+-- A release in between counts for nothing, a failure without a text does.
 local function is_of_lost_lease(entry)
-  return text_of(entry) == lease_expired
+  return entry == lease_expired or entry == released_mark .. lease_expired
 end
 
 local function entry_of_redrive()
@@ -1235,7 +1237,7 @@ return reply`,
 
 export const nack = {
   name: "nack",
-  sha1: "5062bd86e539d2facbf84a85d33eb59578fce251",
+  sha1: "5c95e0c924364ac3300fafdcd1a54575a5597bf9",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id", "token", "delayMs", "counts", "error"],
@@ -1305,8 +1307,9 @@ local function entry_of_lost_lease()
   return lease_expired
 end
 
+-- A release in between counts for nothing, a failure without a text does.
 local function is_of_lost_lease(entry)
-  return text_of(entry) == lease_expired
+  return entry == lease_expired or entry == released_mark .. lease_expired
 end
 
 local function entry_of_redrive()
@@ -1510,7 +1513,7 @@ return 1`,
 
 export const peek = {
   name: "peek",
-  sha1: "3448a711d66b6b81d3810a6acc9973bf05239a04",
+  sha1: "f0b6231237430e3fd51029e53512b92e5a1ddc05",
   keys: ["delayed", "dead", "jobs", "attempts", "errors"],
   args: ["maxBytes"],
   listFields: ["id"],
@@ -1564,8 +1567,9 @@ local function entry_of_lost_lease()
   return lease_expired
 end
 
+-- A release in between counts for nothing, a failure without a text does.
 local function is_of_lost_lease(entry)
-  return text_of(entry) == lease_expired
+  return entry == lease_expired or entry == released_mark .. lease_expired
 end
 
 local function entry_of_redrive()
@@ -1692,7 +1696,7 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "082617cb78ea964743401e95de71f941d09d932d",
+  sha1: "60725fd65374e55b2ebc5c919b665793150169fa",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
@@ -1762,8 +1766,9 @@ local function entry_of_lost_lease()
   return lease_expired
 end
 
+-- A release in between counts for nothing, a failure without a text does.
 local function is_of_lost_lease(entry)
-  return text_of(entry) == lease_expired
+  return entry == lease_expired or entry == released_mark .. lease_expired
 end
 
 local function entry_of_redrive()
@@ -1897,7 +1902,7 @@ return reply`,
 
 export const redrive = {
   name: "redrive",
-  sha1: "189a7988fe1b66b01e800c2733b5857c0490520b",
+  sha1: "8d58b10f45c656c234f42ee79bab0eb19a9736ea",
   keys: ["delayed", "dead", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id"],
@@ -1932,8 +1937,9 @@ local function entry_of_lost_lease()
   return lease_expired
 end
 
+-- A release in between counts for nothing, a failure without a text does.
 local function is_of_lost_lease(entry)
-  return text_of(entry) == lease_expired
+  return entry == lease_expired or entry == released_mark .. lease_expired
 end
 
 local function entry_of_redrive()

@@ -54,13 +54,15 @@ export class QueueGauges {
    * have no reader: the one in force is looked up again and again.
    */
   #followProvider(): void {
-    const provider = this.#source.meterProvider ?? metrics.getMeterProvider();
-    if (provider !== this.#provider) {
+    contain("the meter provider", () => {
+      const provider = this.#source.meterProvider ?? metrics.getMeterProvider();
+      if (provider === this.#provider) return;
       this.#leaveProvider();
+      const meter = meterOf(provider);
+      if (!meter) return; // It may have one later.
       this.#provider = provider;
-      const meter = contain("the meter provider", () => meterOf(provider));
-      if (meter) contain("an instrument", () => this.#attach(meter));
-    }
+      this.#attach(meter);
+    });
     if (!this.#detach) warnOfOtherCopy();
     this.#timer = startBackgroundTimer(OBSERVE_ATTACH_INTERVAL_MS, () => this.#followProvider());
   }
@@ -83,6 +85,7 @@ export class QueueGauges {
   #leaveProvider(): void {
     contain("an instrument", () => this.#detach?.());
     this.#detach = undefined;
+    this.#provider = undefined;
   }
 
   /** One read for all gauges, with no second try. What cannot be read is not told. */

@@ -1,5 +1,5 @@
 /** SDKs that come before the queue, after it, never, twice, by option, or through another copy of the API. */
-import { metrics, trace } from "@opentelemetry/api";
+import { type MeterProvider, metrics, trace } from "@opentelemetry/api";
 import { expect, onTestFinished, test } from "vitest";
 import { InvalidOptionError, observeQueue, Queue } from "../../src/index.ts";
 import { testQueue, testWorker } from "../helpers/holdfast.ts";
@@ -45,6 +45,21 @@ test("an SDK that replaces another gets what comes then", async () => {
     expect(await telemetry.points("messaging.client.sent.messages")).toMatchObject([{ value: 1 }]);
   }
   await waitFor(async () => (await second.points("holdfast.queue.depth")).length === 4);
+});
+
+test("an observer follows a meter provider that has a meter only later", async () => {
+  const telemetry = unregisteredTelemetry();
+  let isReady = false;
+  const meterProvider: MeterProvider = {
+    getMeter: (...scope) => {
+      if (!isReady) throw new Error("not ready");
+      return telemetry.meterProvider.getMeter(...scope);
+    },
+  };
+  const { queue } = testQueue<string>({ meterProvider });
+  observeQueue(queue);
+  isReady = true;
+  await waitFor(async () => (await telemetry.points("holdfast.queue.depth")).length === 4);
 });
 
 test("a job that starts under one SDK and ends without is not counted as running for ever", async () => {

@@ -137,7 +137,7 @@ function reap(
   const reaped = expired.slice(0, maxJobs).flatMap(({ id }) => {
     const job = queue.job(id);
     job.attempts += 1;
-    const isSecondInARow = job.error === LEASE_EXPIRED;
+    const isSecondInARow = job.error === LEASE_EXPIRED && job.cameBackBy !== "retry";
     const backoffMs = delays[Math.min(job.attempts, delays.length) - 1]?.delayMs ?? Number.NaN;
     const due = isSecondInARow ? now + backoffMs : now;
     job.place = { in: "delayed", at: due };

@@ -216,9 +216,14 @@ const lastError = [
   ),
   mutant("marks no release", "is_release and released_mark or ", ""),
   mutant(
-    "looks at all of an entry for a lost lease",
-    "return text_of(entry) ==",
-    "return entry ==",
+    "takes a release for the end of a lost lease",
+    " or entry == released_mark .. lease_expired",
+    "",
+  ),
+  mutant(
+    "takes any end for that of a lost lease",
+    "return entry == lease_expired or entry == released_mark .. lease_expired",
+    "return text_of(entry) == lease_expired",
   ),
   mutant("forgets the last failure", 'text == "" and text_of(entry) or text', "text"),
   mutant("piles up marks", 'text == "" and text_of(entry) or text', 'text == "" and entry or text'),

@@ -22,8 +22,9 @@ local function entry_of_lost_lease()
   return lease_expired
 end
 
+-- A release in between counts for nothing, a failure without a text does.
 local function is_of_lost_lease(entry)
-  return text_of(entry) == lease_expired
+  return entry == lease_expired or entry == released_mark .. lease_expired
 end
 
 local function entry_of_redrive()

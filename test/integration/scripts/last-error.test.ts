@@ -172,6 +172,7 @@ describe("a burial", () => {
 describe("a second lost lease in a row waits its backoff", () => {
   it.each([
     { error: `\u0001${LOST_LEASE}`, waitsMs: 60_000 }, // a release between the two counts for nothing
+    { error: `\u0003${LOST_LEASE}`, waitsMs: 0 }, // a failure without a text between the two does
     { error: "\u0002", waitsMs: 0 },
     { error: "\u0001boom", waitsMs: 0 },
   ])("after $error: $waitsMs ms", async ({ error, waitsMs }) => {
