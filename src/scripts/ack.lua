@@ -14,6 +14,7 @@ local completed = total(meta_key, "completed")
 -- Most jobs never fail, so most often both are empty. HLEN checks their types as well.
 local has_history = redis.call("EXISTS", attempts_key, errors_key) > 0
   and redis.call("HLEN", attempts_key) + redis.call("HLEN", errors_key) > 0
+-- As held_leases tells it, but without a set of all leases seen: nearly every job comes here.
 local leases, count = {}, 0
 for at = list_from, #list, 2 do
   count = count + 1
