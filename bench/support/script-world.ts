@@ -105,7 +105,7 @@ export class ScriptWorld {
 
   /** Notes the number of shards that is noted already. */
   async reshard(): Promise<number> {
-    return Number(await this.#runner.run(scripts.reshard, { shards: 1, from: 1 }));
+    return Number(await this.#runner.run(scripts.reshard, { note: 1, from: 1 }));
   }
 
   get workerId(): string {

@@ -3,7 +3,8 @@
 -- Reply, two integers a job: status, due time in ms.
 --   status 1  created; also when the stored envelope is byte for byte this one: a resend
 --   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
--- Or { -1, n }: nothing was stored, for the queue is spread over n shards, not as many as the caller thinks.
+-- Or { -1, note }: nothing was stored, for the queue is not spread over as many shards as the caller thinks (see
+--   reshard).
 -- The first write adds: a Redis at its memory limit refuses it with nothing written.
 -- A call that adds nothing writes a value over itself: only what was written gives WAIT something to wait for, and
 -- only a primary may answer. Its first write is a removal that finds nothing, so that a full Redis answers as well.
@@ -21,7 +22,7 @@ local now = now_ms()
 local meta = redis.call("HMGET", meta_key, "enqueued", "shards", "version")
 local enqueued, noted_shards = count_of(meta[1]), meta[2]
 if noted_shards and noted_shards ~= shards then
-  return { -1, count_of(noted_shards) }
+  return { -1, noted_shards }
 end
 local _, look = earliest_look(waiting_key, now)
 

@@ -665,7 +665,7 @@ return reply`,
 
 export const enqueue = {
   name: "enqueue",
-  sha1: "505879b7d7fa5d59b2161a82e999f838895d542a",
+  sha1: "400a78d565ee5bb11dbbc594bb2985ab4370a698",
   keys: ["delayed", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "dataVersion", "shards"],
   listFields: ["id", "envelope", "due"],
@@ -719,7 +719,8 @@ end
 -- Reply, two integers a job: status, due time in ms.
 --   status 1  created; also when the stored envelope is byte for byte this one: a resend
 --   status 0  duplicate: the id is taken by another job; its due time, or -1 once it is no longer delayed
--- Or { -1, n }: nothing was stored, for the queue is spread over n shards, not as many as the caller thinks.
+-- Or { -1, note }: nothing was stored, for the queue is not spread over as many shards as the caller thinks (see
+--   reshard).
 -- The first write adds: a Redis at its memory limit refuses it with nothing written.
 -- A call that adds nothing writes a value over itself: only what was written gives WAIT something to wait for, and
 -- only a primary may answer. Its first write is a removal that finds nothing, so that a full Redis answers as well.
@@ -737,7 +738,7 @@ local now = now_ms()
 local meta = redis.call("HMGET", meta_key, "enqueued", "shards", "version")
 local enqueued, noted_shards = count_of(meta[1]), meta[2]
 if noted_shards and noted_shards ~= shards then
-  return { -1, count_of(noted_shards) }
+  return { -1, noted_shards }
 end
 local _, look = earliest_look(waiting_key, now)
 
@@ -1451,15 +1452,15 @@ return reply`,
 
 export const open = {
   name: "open",
-  sha1: "98e62b61b2e1a38dc3268300ca26d935a4537429",
+  sha1: "b05bb159cb6b81a51acf6bbcfadd4b9c8cce34df",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "claims", "waiting", "meta"],
   args: [],
   listFields: [],
   source: `-- holdfast: open
 -- open: may this release of holdfast use the queue's data? Read only, once a queue object.
 --
--- Reply: the data version (0: the queue is new), over how many shards the queue is spread (0: not noted
---   yet), stored jobs, then the name of each part whose type is wrong.
+-- Reply: the data version (0: the queue is new), what is noted of the number of shards (0: nothing yet; see
+--   reshard), stored jobs, then the name of each part whose type is wrong.
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
 local dead_key = KEYS[3]
@@ -1470,7 +1471,7 @@ local claims_key = KEYS[7]
 local waiting_key = KEYS[8]
 local meta_key = KEYS[9]
 
-local reply = { 0, 0, 0 }
+local reply = { 0, "0", 0 }
 local function check(part, key, expected)
   local found = redis.call("TYPE", key).ok
   if found ~= "none" and found ~= expected then
@@ -1489,7 +1490,7 @@ check("meta", meta_key, "hash")
 if #reply == 3 then
   local meta = redis.call("HMGET", meta_key, "version", "shards")
   reply[1] = tonumber(meta[1] or 0) or 0
-  reply[2] = tonumber(meta[2] or 0) or 0
+  reply[2] = meta[2] or "0"
   reply[3] = redis.call("HLEN", jobs_key)
 end
 return reply`,
@@ -2148,28 +2149,28 @@ return { "rescheduled", due }`,
 
 export const reshard = {
   name: "reshard",
-  sha1: "965f54dcc5bd41411176f14b2c2981fedb4cb1df",
+  sha1: "9ddb434a4004c86eb528d5c407f71da85f243d50",
   keys: ["jobs", "meta"],
-  args: ["shards", "from"],
+  args: ["note", "from"],
   listFields: [],
   source: `-- holdfast: reshard
--- reshard: notes in one shard over how many the queue is spread, unless jobs lie here that were stored
--- under another number, and would no longer be found, or another process noted its own number meanwhile.
+-- reshard: replaces what is noted in one shard about the number of shards, unless something else is noted
+-- than the caller found, or jobs lie here, which would no longer be found.
+--
+-- A note is a number, or the mark of a change that is under way: then \`enqueue\` stores nothing here.
 --
 -- Reply: 1 noted; 0 refused. A repeat changes nothing.
 local jobs_key = KEYS[1]
 local meta_key = KEYS[2]
-local shards = ARGV[1] -- 0: not noted, as before the first job
-local from = ARGV[2] -- what the caller found noted here
+local note = ARGV[1]
+local from = ARGV[2] -- 0: nothing is noted yet
 
 local noted = redis.call("HGET", meta_key, "shards") or "0"
-if noted ~= shards and (noted ~= from or redis.call("HLEN", jobs_key) > 0) then
+if noted ~= note and (noted ~= from or redis.call("HLEN", jobs_key) > 0) then
   return 0
 end
 redis.call("HDEL", meta_key, "shards") -- a removal first: a full Redis would refuse HSET
-if shards ~= "0" then
-  redis.call("HSET", meta_key, "shards", shards)
-end
+redis.call("HSET", meta_key, "shards", note)
 return 1`,
 } as const satisfies ScriptDefinition;
 

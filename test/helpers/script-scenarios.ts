@@ -184,7 +184,7 @@ const administering: readonly Scenario[] = [
     script: scripts.reshard,
     writes: ["meta"],
     prepare: (queue) => queue.client.del(Object.values(queue.keys)),
-    call: (queue) => queue.runOnBreach(scripts.reshard, { shards: 2, from: 0 }),
+    call: (queue) => queue.runOnBreach(scripts.reshard, { note: 2, from: 0 }),
   },
   {
     name: "resume",

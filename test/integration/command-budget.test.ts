@@ -250,6 +250,7 @@ describe("an idle worker", () => {
       "engine/reaper.ts", // looks for expired leases
       "engine/settler.ts", // repeats what had no answer
       "store/connection.ts", // sends nothing: gives up calls
+      "store/shard-layout.ts", // at the first call: waits while another process changes the number
       "store/slot-watch.ts", // asks where slots are, on a cluster
     ]);
   });

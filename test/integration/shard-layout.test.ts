@@ -110,6 +110,52 @@ describe.each([
     await open(before).enqueue("z");
     expect(await open(before).stats()).toMatchObject({ due: 1 });
   });
+
+  test("goes either way where a process died in between", async () => {
+    const { name, redis, keysOf, open, notes } = layouts();
+    await open(before).enqueue("x");
+    await drain(open(before));
+    const home = queueKeys("holdfast", name).meta;
+    for (const [number, other] of [
+      [after, before],
+      [before, after],
+    ] as const) {
+      const mark = `${other}:dead`;
+      await redis.hset(home, "shards", mark);
+      await redis.hset(keysOf(other)[0]!.meta, "shards", mark);
+      await open(number).enqueue("y");
+      expect(await notes(number)).toEqual(new Set([String(number)]));
+      await drain(open(number));
+    }
+  });
+});
+
+test("a shard that a dead process marked is taken back, and jobs in the others stay", async () => {
+  const { redis, keysOf, open, notes } = layouts();
+  const running = open(3);
+  const ids = ["a", "b", "c", "d", "e", "f", "g"];
+  await Promise.all(ids.map((id) => running.enqueue("x", { id })));
+  const [first] = keysOf(3);
+  const inFirst = await redis.hkeys(first!.jobs);
+  await Promise.all(inFirst.map((id) => running.cancel(id)));
+  await redis.hset(first!.meta, "shards", "3:dead");
+  const refusal = running.enqueue("y", { id: inFirst[0]! });
+  await expect(refusal).rejects.toThrow(/shards are being changed, they were 3: .* not stored/);
+  await expect(refusal).rejects.toBeInstanceOf(IncompatibleDataError);
+
+  await open(3).enqueue("y", { id: inFirst[0]! });
+  expect(await notes(3)).toEqual(new Set(["3"]));
+  expect((await open(3).stats()).due).toBe(ids.length - inFirst.length + 1);
+});
+
+test("processes that name one new number at the same time agree", async () => {
+  const { open, notes } = layouts();
+  await open(2).enqueue("x");
+  await drain(open(2));
+  const ids = Array.from({ length: 8 }, (_, index) => `${index}`);
+  await Promise.all(ids.map((id) => open(5).enqueue("x", { id })));
+  expect(await notes(5)).toEqual(new Set(["5"]));
+  expect((await open(5).stats()).due).toBe(8);
 });
 
 test.each([
@@ -153,5 +199,5 @@ test("jobs of a queue that has no number noted are those of one shard", async ()
 test("a number that cannot be one of holdfast's is refused", async () => {
   const { redis, keysOf, open } = layouts();
   await redis.hset(keysOf(1)[0]!.meta, "shards", 1_000_000);
-  await expect(open(3).stats()).rejects.toThrow("says that it has 1000000 shards");
+  await expect(open(3).stats()).rejects.toThrow('says that it has "1000000" shards');
 });

@@ -41,7 +41,7 @@ export function answer(queue: ReferenceQueue, call: Call, moment: Moment): Reply
     case "leave":
       return leave(queue, call.args.workerId, now);
     case "open":
-      return [queue.version, queue.shards, queue.jobs.size];
+      return [queue.version, String(queue.shards), queue.jobs.size];
     case "stats":
       return stats(queue, now);
     case "peek":

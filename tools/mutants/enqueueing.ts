@@ -43,11 +43,7 @@ const enqueue = [
     "if noted_shards and noted_shards ~= shards then",
     "if noted_shards ~= shards then",
   ),
-  mutant(
-    "does not say over how many shards",
-    "return { -1, count_of(noted_shards) }",
-    "return { -1, 0 }",
-  ),
+  mutant("does not say over how many shards", "return { -1, noted_shards }", "return { -1, 0 }"),
   mutant("counts a batch as one", "enqueued + last / 2", "enqueued + 1"),
   mutant(
     "leaves WAIT nothing to wait for where nothing is new",

@@ -18,6 +18,10 @@ export const MAX_QUEUE_NAME_BYTES = 128;
 export const MAX_PREFIX_BYTES = 64;
 /** Each worker watches each shard: their number is paid for in idle commands. */
 export const MAX_SHARDS = 256;
+/** A change of their number takes a few round trips: one that stands still for longer is that of a dead process. */
+export const CHANGE_PATIENCE_MS = 1_000;
+/** Of processes that change it at the same time, one comes to its end in each try. */
+export const CHANGE_TRIES = 10;
 /** Each byte of an id is stored twice, in `jobs` and in the sorted set. */
 export const MAX_ID_BYTES = 128;
 /** Default for `maxPayloadBytes`: larger bodies belong in an object store, with their address here. */

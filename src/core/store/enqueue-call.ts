@@ -2,7 +2,7 @@
 import { ENQUEUE_BATCH_BYTES, ENQUEUE_BATCH_JOBS } from "../model/limits.ts";
 import type { RedisArgument } from "./client.ts";
 import type { EnqueueReply, NewJob } from "./messages.ts";
-import { flatReply, readItems } from "./replies.ts";
+import { flatReply, readItems, text } from "./replies.ts";
 import { shardsChanged } from "./shard-layout.ts";
 
 export function enqueueList(jobs: readonly NewJob[]): RedisArgument[] {
@@ -15,7 +15,7 @@ export function enqueueList(jobs: readonly NewJob[]): RedisArgument[] {
 export function enqueueReplies(reply: unknown, jobs: number): EnqueueReply[] {
   const [first, second] = flatReply("enqueue", reply, 2);
   if (Number(first) < 0) {
-    throw shardsChanged(Number(second));
+    throw shardsChanged(text(second));
   }
   const flat = flatReply("enqueue", reply, jobs * 2, 2);
   return readItems(flat, 0, 2, (at) => {

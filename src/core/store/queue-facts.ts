@@ -5,6 +5,7 @@ import type { Connection } from "./connection.ts";
 import { queueKeys } from "./keys.ts";
 import { flatReply, text } from "./replies.ts";
 import { ScriptRunner } from "./script-runner.ts";
+import { shardsNoted } from "./shard-note.ts";
 
 export interface QueueReader {
   /** 0 for a queue that was never used. */
@@ -25,14 +26,10 @@ export async function readQueue(
   tag: string,
 ): Promise<QueueReader> {
   const runner = new ScriptRunner(connection, queueKeys(prefix, tag));
-  const [version, shards, , ...wrongParts] = flatReply(
-    "open",
-    await runner.run(scripts.open, {}),
-    3,
-  );
+  const [version, note, , ...wrongParts] = flatReply("open", await runner.run(scripts.open, {}), 3);
   return {
     dataVersion: Number(version),
-    shards: Number(shards),
+    shards: shardsNoted(text(note)) || 0,
     wrongParts: wrongParts.map(text),
     audit: new AuditStore(connection, runner),
     readStats: async () => flatReply("stats", await runner.run(scripts.stats, {}), 15).map(Number),

@@ -4,17 +4,20 @@
  * queue's plain name, its home, where a process with any number looks first.
  */
 import * as scripts from "../../scripts/generated.ts";
+import { monotonicNow, pause } from "../model/clock.ts";
 import { IncompatibleDataError } from "../model/errors.ts";
-import { DATA_VERSION, MAX_SHARDS } from "../model/limits.ts";
+import { CHANGE_PATIENCE_MS, CHANGE_TRIES, DATA_VERSION, MAX_SHARDS } from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import type { Connection } from "./connection.ts";
 import { queueKeys, shardTags } from "./keys.ts";
 import { flatReply, text } from "./replies.ts";
 import { ScriptRunner } from "./script-runner.ts";
+import { isMark, newMark, NOT_NOTED, shardsNoted } from "./shard-note.ts";
+
+const MARK_POLL_MS = 20;
 
 interface ShardState {
-  /** As noted; 0 in a shard that was never used. */
-  readonly shards: number;
+  readonly note: string;
   readonly jobs: number;
 }
 
@@ -23,13 +26,16 @@ export class ShardLayout {
   readonly #connection: Connection;
   readonly #name: string;
   readonly #prefix: string;
+  readonly #ownNote: string;
   #openingHome: Promise<void> | undefined;
   #changing: Promise<void> | undefined;
+  #deadMark: string | undefined;
 
   constructor(connection: Connection, { name, prefix, shards }: ResolvedQueueOptions) {
     this.#connection = connection;
     this.#name = name;
     this.#prefix = prefix;
+    this.#ownNote = String(shards);
     this.tags = shardTags(name, shards);
   }
 
@@ -51,82 +57,154 @@ export class ShardLayout {
       });
       await this.#openingHome;
     }
-    const { shards } = await this.#read(tag);
-    if (shards !== 0 && shards !== this.tags.length) {
-      await this.#change(shards);
+    const { note } = await this.#readSettled(tag);
+    if (note !== NOT_NOTED && note !== this.#ownNote) {
+      await this.#change(note);
     }
   }
 
   async #openHome(): Promise<void> {
-    let { shards } = await this.#read(this.#name);
-    if (shards === 0) {
-      if (await this.#note(this.#name, this.tags.length, 0)) return;
-      ({ shards } = await this.#read(this.#name)); // another process was first
-    }
-    if (shards !== this.tags.length) {
-      await this.#change(shards || 1); // jobs without a note are those of a queue with one shard
+    const { note } = await this.#readSettled(this.#name);
+    const isNew = note === NOT_NOTED && (await this.#replace(this.#name, note, this.#ownNote));
+    if (!isNew && note !== this.#ownNote) {
+      await this.#change(note);
     }
   }
 
-  /** Once at a time, however many shards found the other number. */
-  #change(from: number): Promise<void> {
-    this.#changing ??= this.#spreadAnew(from).finally(() => {
+  /** Once at a time, however many shards found another note. */
+  #change(found: string): Promise<void> {
+    this.#changing ??= this.#spreadAnew(found).finally(() => {
       this.#changing = undefined;
     });
     return this.#changing;
   }
 
-  /** The home comes last: a process that dies halfway leaves the rest to the next one. */
-  async #spreadAnew(from: number): Promise<void> {
-    if (from > MAX_SHARDS) {
-      throw new IncompatibleDataError(
-        `this queue's data says that it has ${from} shards, but ${MAX_SHARDS} is the most: ` +
-          "something other than holdfast has changed its keys",
-      );
+  async #spreadAnew(found: string): Promise<void> {
+    for (let tries = 0; tries < CHANGE_TRIES; tries += 1) {
+      if (await this.#trySpread(found)) return;
     }
-    const shards = new Set([...shardTags(this.#name, from), ...this.tags]);
-    shards.delete(this.#name);
-    const tags = [...shards, this.#name];
-    const states = await Promise.all(tags.map((tag) => this.#read(tag)));
-    const hidden = states.filter((state) => state.shards !== this.tags.length);
-    this.#refuseIfAny(
-      from,
-      hidden.reduce((sum, { jobs }) => sum + jobs, 0),
+    const { note } = await this.#read(this.#name);
+    throw new IncompatibleDataError(
+      `the shards of the queue ${JSON.stringify(this.#name)} are changed by other processes at the ` +
+        `same time, to ${shardsNoted(note)}: start all of them with the same number`,
     );
-    for (const [index, tag] of tags.entries()) {
-      if (!(await this.#note(tag, this.tags.length, states[index]!.shards))) {
-        // A job or another process came in between. What was noted goes back, so that producers can go on.
-        for (const [noted, state] of states.slice(0, index).entries()) {
-          await this.#note(tags[noted]!, state.shards, this.tags.length);
-        }
-        const { shards: now, jobs } = await this.#read(tag);
-        this.#refuseIfAny(from, jobs);
-        throw new IncompatibleDataError(
-          `the shards of the queue ${JSON.stringify(this.#name)} were changed by another process at the ` +
-            `same time, to ${now}: start all of them with the same number`,
-        );
-      }
+  }
+
+  /**
+   * The home is marked first and gets the new number last, if it has still the same mark: so one change at a
+   * time comes to its end. In between each shard gets the mark, and from then on no job.
+   *
+   * A shard loses its mark once the home has its number, or goes back while the home has that mark. Whoever
+   * takes the home over from a process that died marks the shards after that, so neither can come late.
+   *
+   * @returns false if another change came in between
+   */
+  async #trySpread(found: string): Promise<boolean> {
+    const home = await this.#readSettled(this.#name);
+    const before = this.#numberBefore(home.note);
+    const layouts = [before, this.#numberBefore(found)].map((shards) =>
+      shardTags(this.#name, shards),
+    );
+    const tags = new Set([...layouts.flat(), ...this.tags]);
+    tags.delete(this.#name);
+    const states = new Map([[this.#name, home]]);
+    await Promise.all([...tags].map(async (tag) => states.set(tag, await this.#readSettled(tag))));
+    this.#refuseIfJobs(before, [...states.values()]);
+    if (this.#isSpread(states)) {
+      return true;
+    }
+    const mark = newMark(before);
+    if (!(await this.#replace(this.#name, home.note, mark))) {
+      return false;
+    }
+    const marked = await Promise.all([...tags].map((tag) => this.#mark(tag, mark)));
+    if (marked.includes(false)) {
+      await this.#giveUp(tags, mark);
+      return false;
+    }
+    if (!(await this.#replace(this.#name, mark, this.#ownNote))) {
+      return false;
+    }
+    return this.#replaceAll(tags, mark, this.#ownNote);
+  }
+
+  /** A shard that has the new number already keeps it, with its jobs. */
+  async #mark(tag: string, mark: string): Promise<boolean> {
+    const { note } = await this.#read(tag);
+    return note === this.#ownNote || (await this.#replace(tag, note, mark));
+  }
+
+  /** So that producers can go on. */
+  async #giveUp(tags: Iterable<string>, mark: string): Promise<void> {
+    const { note } = await this.#read(this.#name);
+    if (note === mark) {
+      const before = String(shardsNoted(mark));
+      await this.#replaceAll(tags, mark, before);
+      await this.#replace(this.#name, mark, before);
     }
   }
 
-  #refuseIfAny(shards: number, jobs: number): void {
+  /** Whether another process with this number was first. */
+  #isSpread(states: ReadonlyMap<string, ShardState>): boolean {
+    const notes = this.tags.map((tag) => states.get(tag)!.note);
+    return (
+      states.get(this.#name)!.note === this.#ownNote &&
+      notes.every((note) => note === this.#ownNote || note === NOT_NOTED)
+    );
+  }
+
+  #refuseIfJobs(shards: number, states: readonly ShardState[]): void {
+    const hidden = states.filter(({ note }) => note !== this.#ownNote);
+    const jobs = hidden.reduce((sum, state) => sum + state.jobs, 0);
     if (jobs > 0) {
       throw new IncompatibleDataError(
         `the queue ${JSON.stringify(this.#name)} is spread over ${count(shards, "shard")} and holds ` +
-          `${count(jobs, "job")}: drain it before its shards are changed to ${this.tags.length}, ` +
+          `${count(jobs, "job")}: drain it before its shards are changed to ${this.#ownNote}, ` +
           `or set shards: ${shards}`,
       );
     }
   }
 
-  /** @returns whether it was noted: not where jobs lie under another number, or `from` holds no longer */
-  async #note(tag: string, shards: number, from: number): Promise<boolean> {
-    return Number(await this.runner(tag).run(scripts.reshard, { shards, from })) === 1;
+  /** Jobs without a note are those of a queue with one shard. */
+  #numberBefore(note: string): number {
+    const shards = shardsNoted(note);
+    if (!Number.isInteger(shards) || shards < 0 || shards > MAX_SHARDS) {
+      throw new IncompatibleDataError(
+        `this queue's data says that it has ${JSON.stringify(note)} shards, not a number from 1 to ` +
+          `${MAX_SHARDS}: something other than holdfast has changed its keys`,
+      );
+    }
+    return shards || 1;
+  }
+
+  /** @returns false where jobs lie, or something else than `from` is noted by now */
+  async #replace(tag: string, from: string, note: string): Promise<boolean> {
+    return Number(await this.runner(tag).run(scripts.reshard, { note, from })) === 1;
+  }
+
+  async #replaceAll(tags: Iterable<string>, from: string, note: string): Promise<boolean> {
+    const replaced = await Promise.all([...tags].map((tag) => this.#replace(tag, from, note)));
+    return !replaced.includes(false);
+  }
+
+  /** A mark is given time to go: it stays only where its process died. */
+  async #readSettled(tag: string): Promise<ShardState> {
+    const giveUpAt = monotonicNow() + CHANGE_PATIENCE_MS;
+    let state = await this.#read(tag);
+    while (isMark(state.note) && state.note !== this.#deadMark) {
+      if (monotonicNow() >= giveUpAt) {
+        this.#deadMark = state.note;
+        break;
+      }
+      await pause(MARK_POLL_MS);
+      state = await this.#read(tag);
+    }
+    return state;
   }
 
   async #read(tag: string): Promise<ShardState> {
     const reply = flatReply("open", await this.runner(tag).run(scripts.open, {}), 3);
-    const [version, shards, jobs] = reply.map(Number) as [number, number, number];
+    const [version, note, jobs] = [Number(reply[0]), text(reply[1]), Number(reply[2])];
     const wrongParts = reply.slice(3).map(text);
     if (wrongParts.length > 0) {
       throw new IncompatibleDataError(
@@ -140,15 +218,19 @@ export class ShardLayout {
           `versions up to ${DATA_VERSION}: upgrade holdfast in this process`,
       );
     }
-    return { shards, jobs };
+    return { note, jobs };
   }
 }
 
-/** What a producer hears whose queue was spread anew while it ran. */
-export function shardsChanged(shards: number): IncompatibleDataError {
+/** What a producer hears that finds another note than its own. */
+export function shardsChanged(note: string): IncompatibleDataError {
+  const shards = shardsNoted(note);
   return new IncompatibleDataError(
-    `the queue is spread over ${count(shards, "shard")} since this process started: ` +
-      `start it again with shards: ${shards}; the job was not stored`,
+    isMark(note)
+      ? `the queue's shards are being changed, they were ${shards}: the job was not stored. If the process that ` +
+          "changes them has died, the next one that opens the queue completes it"
+      : `the queue is spread over ${count(shards, "shard")} since this process started: ` +
+          `start it again with shards: ${shards}; the job was not stored`,
   );
 }
 

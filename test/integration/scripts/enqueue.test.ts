@@ -146,7 +146,7 @@ describe("enqueue", () => {
     await queue.client.hset(queue.keys.meta, "shards", 4);
     for (const _ of ["first", "again"]) {
       const { reply, changes } = await queue.watch(() => add(queue, "a", "{}", "+0"));
-      expect(reply).toEqual([-1, 4]);
+      expect(reply).toEqual([-1, "4"]);
       expect(changes).toEqual({});
     }
     const args = { wakeChannel: queue.wakeChannel, dataVersion: 1, shards: 4 };

@@ -8,7 +8,7 @@ describe("open", () => {
     const queue = openQueue();
     for (const _ of ["first", "again"]) {
       const { reply, changes } = await queue.watch(() => queue.run(open, {}));
-      expect(reply).toEqual([0, 0, 0]);
+      expect(reply).toEqual([0, "0", 0]);
       expect(changes).toEqual({});
     }
   });
@@ -16,13 +16,19 @@ describe("open", () => {
   it("answers what the first enqueue wrote down, and how many jobs there are", async () => {
     const queue = openQueue();
     await queue.run(enqueue, { wakeChannel: "", dataVersion: 3, shards: 2 }, ["a", "{}", "+0"]);
-    expect(await queue.run(open, {})).toEqual([3, 2, 1]);
+    expect(await queue.run(open, {})).toEqual([3, "2", 1]);
   });
 
-  it.each(["none", "", "1.x"])("answers 0 for the version or shards %j", async (version) => {
+  it.each(["none", "", "1.x"])("answers 0 for the version %j", async (version) => {
     const queue = openQueue();
-    await queue.client.hset(queue.keys.meta, "version", version, "shards", version);
-    expect(await queue.run(open, {})).toEqual([0, 0, 0]);
+    await queue.client.hset(queue.keys.meta, "version", version);
+    expect(await queue.run(open, {})).toEqual([0, "0", 0]);
+  });
+
+  it.each(["none", "4:a change"])("answers the note %j of the shards as it is", async (note) => {
+    const queue = openQueue();
+    await queue.client.hset(queue.keys.meta, "shards", note);
+    expect(await queue.run(open, {})).toEqual([0, note, 0]);
   });
 
   it("accepts all nine keys where each has its type", async () => {
@@ -33,7 +39,7 @@ describe("open", () => {
     await queue.plantWaiting("w1", 0);
     await queue.client.hset(queue.keys.claims, "w1", "");
     await queue.client.hset(queue.keys.meta, "version", 1);
-    expect(await queue.run(open, {})).toEqual([1, 0, 3]);
+    expect(await queue.run(open, {})).toEqual([1, "0", 3]);
   });
 
   it("names each part that is of another type", async () => {
@@ -42,13 +48,13 @@ describe("open", () => {
     for (const part of parts) {
       await queue.client.set(queue.keys[part], "not ours");
       const { reply, changes } = await queue.watch(() => queue.runOnBreach(open, {}));
-      expect(reply).toEqual([0, 0, 0, part]);
+      expect(reply).toEqual([0, "0", 0, part]);
       expect(changes).toEqual({});
       await queue.client.del(queue.keys[part]);
     }
     for (const part of parts) {
       await queue.client.rpush(queue.keys[part], "not ours");
     }
-    expect(await queue.runOnBreach(open, {})).toEqual([0, 0, 0, ...parts]);
+    expect(await queue.runOnBreach(open, {})).toEqual([0, "0", 0, ...parts]);
   });
 });
