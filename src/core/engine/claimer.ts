@@ -11,9 +11,10 @@
  * come back with the next reply. The repeat asks for no other jobs, so it waits for no slot, and a shard
  * that does not answer keeps none from the others.
  */
+import { setImmediate } from "node:timers/promises";
 import { untraced } from "../../telemetry/contexts.ts";
 import { monotonicNow, startTimer } from "../model/clock.ts";
-import { CLAIM_BATCH_JOBS, CLAIM_SIZE_WORTH_SPLITTING } from "../model/limits.ts";
+import { CLAIM_BATCH_JOBS, CLAIM_SIZE_WORTH_SPLITTING, SHORT_JOB_MS } from "../model/limits.ts";
 import type { ResolvedWorkerOptions } from "../model/worker-options.ts";
 import type { JobStore } from "../store/job-store.ts";
 import type { ClaimedJob, ClaimReply } from "../store/messages.ts";
@@ -49,6 +50,7 @@ export class Claimer implements Part {
   #isWatching = false;
   #isStopped = false;
   #loop: Promise<void> | undefined;
+  #roundTripMs = 0;
   #lastLookAt: number | undefined;
   #couldLookSince = Number.POSITIVE_INFINITY;
 
@@ -107,6 +109,8 @@ export class Claimer implements Part {
         await this.#sleepFor("until-retry", retryPauseMs(this.#failures));
       } else if (reply.lookInMs !== undefined && !this.#isWoken) {
         await this.#sleepFor("until-due", reply.lookInMs);
+      } else if (this.#isFar && slots.free > 0) {
+        await setImmediate(); // more are free once handlers that do nothing have run
       }
     }
     if (this.#failures > 0) {
@@ -120,7 +124,7 @@ export class Claimer implements Part {
   async #claim(free: number): Promise<ClaimReply | undefined> {
     const { store, slots, workerId, worker, accept, onLook, onFailure } = this.#options;
     const { visibilityTimeoutMs, pollIntervalMs } = worker;
-    const maxJobs = this.#failures > 0 ? 0 : Math.min(free, claimSize(worker.concurrency));
+    const maxJobs = this.#failures > 0 ? 0 : Math.min(free, this.#claimSize);
     const request = this.#request;
     const sentAt = monotonicNow();
     this.#firstSentAt ??= sentAt;
@@ -153,12 +157,28 @@ export class Claimer implements Part {
     this.#firstSentAt = undefined;
     this.#failures = 0;
     this.#isWatching = reply.lookInMs !== undefined;
+    this.#roundTripMs = reply.clock.answeredAt - reply.clock.askedAt;
     this.#lastLookAt = monotonicNow();
     this.#couldLookSince = this.#lastLookAt;
     if (maxJobs > 0 || reply.jobs.length > 0) {
       onLook(reply);
     }
     return reply;
+  }
+
+  /**
+   * With many slots, each claim takes half of them: so Redis works on one half while this process runs
+   * the other. With few, or with Redis far away, a call costs more than that gains.
+   */
+  get #claimSize(): number {
+    const half = Math.ceil(this.#options.worker.concurrency / 2);
+    const isWhole = half < CLAIM_SIZE_WORTH_SPLITTING || this.#isFar;
+    return isWhole ? CLAIM_BATCH_JOBS : Math.min(CLAIM_BATCH_JOBS, half);
+  }
+
+  /** Whether the last claim was under way for longer than this process has to do for short jobs in all slots. */
+  get #isFar(): boolean {
+    return this.#roundTripMs > this.#options.worker.concurrency * SHORT_JOB_MS;
   }
 
   #sleepFor(sleep: Sleep, delayMs?: number): Promise<void> {
@@ -182,15 +202,4 @@ export class Claimer implements Part {
       }
     });
   }
-}
-
-/**
- * With many slots, each claim takes half of them: so Redis works on one half while this process runs
- * the other. With few, a call costs more than that gains.
- */
-function claimSize(concurrency: number): number {
-  return Math.min(
-    CLAIM_BATCH_JOBS,
-    Math.max(CLAIM_SIZE_WORTH_SPLITTING, Math.ceil(concurrency / 2)),
-  );
 }

@@ -44,6 +44,8 @@ export const SETTLE_BATCH_JOBS = 200;
 export const CLAIM_BATCH_JOBS = 100;
 /** Claims are not made smaller than this for the sake of overlapping them with the work. */
 export const CLAIM_SIZE_WORTH_SPLITTING = 32;
+/** What a job that does nothing costs its worker's process (docs/decisions/0011-speed.md), for the size of claims. */
+export const SHORT_JOB_MS = 0.01;
 /** Bytes of envelopes after which a reply of `claim` or `peek` is cut. */
 export const REPLY_BYTES = MIB;
 /** Leases given back by one `reap`, ids looked at by one admin call. */
