@@ -13,27 +13,16 @@ const timeoutMs = 20_000;
 /** For a job that would run, or be acknowledged, once too often. */
 const settleMs = 100;
 
-/** @param name a module of this folder, without its ending */
-async function loadPeer(name: string): Promise<Peer> {
-  return (await import(new URL(`${name}.mjs`, import.meta.url).href)) as Peer;
-}
-
 /**
  * Enqueues 200 jobs, half of them one by one and half together, every other one delayed, and works on
  * them. The caller removes the queue's keys.
  *
- * @throws Error that names all that the peer does not do
+ * @returns all that the peer does not do
  */
-export async function checkPeer(name: string, target: PeerTarget): Promise<void> {
+export async function faultsOfPeer(peer: Peer, target: PeerTarget): Promise<string[]> {
   const server = new Redis(target.url);
   try {
-    const faults = await faultsOf(await loadPeer(name), target, server);
-    if (faults.length > 0) {
-      throw new Error(faults.join("; "));
-    }
-  } catch (error) {
-    const { message } = error as Error;
-    throw new Error(`The peer ${name} failed its check: ${message}`, { cause: error });
+    return await faultsOf(peer, target, server);
   } finally {
     server.disconnect();
   }

@@ -82,6 +82,10 @@ export class BenchQueue {
     return this.#start("claimer.mjs", this.target);
   }
 
+  startChecker(): Promise<BenchProcess> {
+    return this.#start("checker.ts", this.target);
+  }
+
   /** A process that has no worker yet: to be warmed up, and opened when the queue is filled. */
   startWorkerProcess(): Promise<BenchProcess> {
     return this.#start("worker.mjs", this.target);
