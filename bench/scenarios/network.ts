@@ -1,5 +1,6 @@
 import { BenchProcess } from "../support/bench-process.ts";
 import { BenchServer } from "../support/bench-server.ts";
+import { ping } from "../support/figures.ts";
 import { measureLateness } from "../support/lateness.ts";
 import { measurePickUp } from "../support/pick-up.ts";
 import { Figures, interleave, type Scenario, type ScenarioContext } from "../support/scenario.ts";
@@ -51,7 +52,7 @@ async function measurePings(
         await client.ping();
         samples.push(performance.now() - sentAt);
       }
-      const facts = { row: `a round trip, ${row}`, metric: "p50", unit: "ms", peer: "PING" };
+      const facts = { row: `a round trip, ${row}`, metric: "p50", unit: "ms", peer: ping };
       figures.add(facts, percentile(samples, 0.5));
     }
   } finally {

@@ -30,7 +30,7 @@ test("a file that cannot be written is refused by name, and what to do is said",
     folder,
   ];
   for (const path of paths) {
-    await expect(checkResultFile(path, true), path).rejects.toThrow(
+    await expect(checkResultFile(path, true)).rejects.toThrow(
       `${path} cannot be written, so nothing is measured: name another file with --json`,
     );
   }
