@@ -5,6 +5,7 @@ import { Redis } from "ioredis";
 import type { Peer, PeerItem, PeerJob, PeerTarget } from "./peer.ts";
 
 const jobs = 200;
+const claimedJobs = 20;
 const concurrency = 7;
 const delayMs = 150;
 const handlerMs = 2;
@@ -15,14 +16,14 @@ const settleMs = 100;
 
 /**
  * Enqueues 200 jobs, half of them one by one and half together, every other one delayed, and works on
- * them. The caller removes the queue's keys.
+ * them; then claims some by hand, where the library can. The caller removes the queue's keys.
  *
  * @returns all that the peer does not do
  */
 export async function faultsOfPeer(peer: Peer, target: PeerTarget): Promise<string[]> {
   const server = new Redis(target.url);
   try {
-    return await faultsOf(peer, target, server);
+    return [...(await faultsOf(peer, target, server)), ...(await claimFaults(peer, target))];
   } finally {
     server.disconnect();
   }
@@ -66,6 +67,27 @@ async function faultsOf(peer: Peer, target: PeerTarget, server: Redis): Promise<
     [!closed, "its connections stay open after close"],
   ];
   return [...run.faults(items), ...found.flatMap(([isFault, fault]) => (isFault ? [fault] : []))];
+}
+
+/** Each due job is claimed once, and one that is not due never. */
+async function claimFaults(peer: Peer, target: PeerTarget): Promise<string[]> {
+  if (!peer.openClaimer) {
+    return [];
+  }
+  const producer = await peer.openProducer(target);
+  const claimer = await peer.openClaimer(target);
+  try {
+    await producer.enqueue({ data: { n: claimedJobs }, dueAtMs: Date.now() + timeoutMs });
+    await producer.enqueueMany(Array.from({ length: claimedJobs }, (_, n) => ({ data: { n } })));
+    let claims = 0;
+    while (claims <= claimedJobs && (await claimer.claim(1)) === 1) claims += 1;
+    await claimer.acknowledge();
+    const counts = `its claims by hand took ${claims} jobs, where ${claimedJobs} were due`;
+    return claims === claimedJobs ? [] : [counts];
+  } finally {
+    await claimer.close();
+    await producer.close();
+  }
 }
 
 /** What a worker did with the jobs. */
