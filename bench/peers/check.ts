@@ -23,7 +23,8 @@ const settleMs = 100;
 export async function faultsOfPeer(peer: Peer, target: PeerTarget): Promise<string[]> {
   const server = new Redis(target.url);
   try {
-    return [...(await faultsOf(peer, target, server)), ...(await claimFaults(peer, target))];
+    const faults = await faultsOf(peer, target, server);
+    return faults.length > 0 ? faults : await claimFaults(peer, target);
   } finally {
     server.disconnect();
   }
