@@ -37,8 +37,12 @@ export const lifeCycle: Scenario = {
     const figures = new Figures();
     const times = context.isQuick ? quick : full;
     await interleave(context, `${times.windowMs / 1_000} s`, async (peer, round) => {
-      const { jobs, ...used } = await measureSteadyState(context, peer, times);
       const facts = { row, peer: peer.name };
+      const stage = await openStage(context, peer);
+      const { jobs, ...used } = await measureSteadyState(context, stage, times);
+      if (jobs === 0) {
+        throw new Error(`${peer.name}: no job was done in ${times.windowMs} ms`);
+      }
       figures.add(
         { ...facts, metric: "jobs a second", unit: "jobs/s" },
         (jobs / used.elapsedMs) * 1_000,
@@ -48,30 +52,39 @@ export const lifeCycle: Scenario = {
       figures.add({ ...perJob, metric: "worker CPU a job" }, used.workerCpu / jobs);
       figures.add({ ...perJob, metric: "producer CPU a job" }, used.producerCpu / jobs);
       if (round === 0) {
-        await countCommands(context, figures, peer);
+        await countCommands(context, figures, stage, facts);
       }
+      await stage.queue.remove();
     });
     return figures.all;
   },
 };
 
+interface Stage {
+  readonly queue: BenchQueue;
+  readonly worker: BenchProcess;
+  readonly producer: BenchProcess;
+  /** Enqueued so far, and all acknowledged. */
+  jobs: number;
+}
+
+async function openStage({ openQueue }: ScenarioContext, peer: BenchPeer): Promise<Stage> {
+  const queue = openQueue(peer);
+  const worker = await queue.startWorker({ concurrency });
+  return { queue, worker, producer: await queue.startProducer(), jobs: 0 };
+}
+
 async function measureSteadyState(
-  { server, openQueue }: ScenarioContext,
-  peer: BenchPeer,
+  { server }: ScenarioContext,
+  stage: Stage,
   { settleMs, windowMs }: { settleMs: number; windowMs: number },
 ) {
-  const { queue, worker, producer } = await openStage(openQueue(peer));
-  const production = startProducing(producer, settleMs + windowMs);
-  await creditFor(settleMs, producer, worker);
-  const before = await takeStock(server, producer, worker);
-  await creditFor(windowMs, producer, worker);
-  const after = await takeStock(server, producer, worker);
-  await producer.ask("stopProducing");
-  await untilAcknowledged([worker], await production);
-  await queue.remove();
-  if (after.jobs === before.jobs) {
-    throw new Error(`${peer.name}: no job was done in ${windowMs} ms`);
-  }
+  const production = startProducing(stage, settleMs + windowMs);
+  await creditFor(settleMs, stage);
+  const before = await takeStock(server, stage);
+  await creditFor(windowMs, stage);
+  const after = await takeStock(server, stage);
+  await finish(stage, production);
   return {
     jobs: after.jobs - before.jobs,
     elapsedMs: after.atMs - before.atMs,
@@ -81,44 +94,38 @@ async function measureSteadyState(
   };
 }
 
-/** Of all jobs of a shorter run, from the first to the last. */
+/** Of all jobs of a short run, from the first to the last. */
 async function countCommands(
-  { server, openQueue }: ScenarioContext,
+  { server }: ScenarioContext,
   figures: Figures,
-  peer: BenchPeer,
+  stage: Stage,
+  facts: { row: string; peer: string },
 ): Promise<void> {
-  const { queue, worker, producer } = await openStage(openQueue(peer));
-  let jobs = 0;
+  const jobsBefore = stage.jobs;
   const seen = await seenDuring(server, async () => {
-    const production = startProducing(producer, countedMs);
-    await creditFor(countedMs, producer, worker);
-    await producer.ask("stopProducing");
-    jobs = await production;
-    await untilAcknowledged([worker], jobs);
+    const production = startProducing(stage, countedMs);
+    await creditFor(countedMs, stage);
+    await finish(stage, production);
   });
-  addCommands(figures, { row, peer: peer.name }, { seen, queue, jobs });
-  await queue.remove();
+  addCommands(figures, facts, { seen, queue: stage.queue, jobs: stage.jobs - jobsBefore });
 }
 
-async function openStage(queue: BenchQueue) {
-  const worker = await queue.startWorker({ concurrency });
-  return { queue, worker, producer: await queue.startProducer() };
-}
-
-/** Resolves with the number of jobs, when it is stopped. */
-function startProducing(producer: BenchProcess, durationMs: number): Promise<number> {
+/** Resolves with the number of all jobs so far, when it is stopped. */
+function startProducing({ producer }: Stage, durationMs: number): Promise<number> {
   const production = producer.ask<number>("produce", { ahead }, 2 * durationMs + slackMs);
   // Awaited in the end; until then a failure is seen as jobs that do not come.
   production.catch(() => undefined);
   return production;
 }
 
+async function finish(stage: Stage, production: Promise<number>): Promise<void> {
+  await stage.producer.ask("stopProducing");
+  stage.jobs = await production;
+  await untilAcknowledged([stage.worker], stage.jobs);
+}
+
 /** Tells the producer how far the worker is, so that the queue neither runs empty nor grows. */
-async function creditFor(
-  durationMs: number,
-  producer: BenchProcess,
-  worker: BenchProcess,
-): Promise<void> {
+async function creditFor(durationMs: number, { producer, worker }: Stage): Promise<void> {
   for (const end = performance.now() + durationMs; performance.now() < end;) {
     const { acknowledged, errors } = await worker.ask<WorkerProgress>("progress");
     if (errors.length > 0) {
@@ -129,7 +136,7 @@ async function creditFor(
   }
 }
 
-async function takeStock(server: BenchServer, producer: BenchProcess, worker: BenchProcess) {
+async function takeStock(server: BenchServer, { producer, worker }: Stage) {
   const { acknowledged, cpuMicroseconds } = await worker.ask<WorkerProgress>("progress");
   const produced = await producer.ask<{ cpuMicroseconds: number }>("credit", { acknowledged });
   return {

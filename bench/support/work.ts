@@ -12,7 +12,7 @@ import type { BenchPeer, Figures, ScenarioContext } from "./scenario.ts";
 import { clientCommands, innerCommands, type SeenCommands, withMonitor } from "./seen-commands.ts";
 
 /** Jobs under MONITOR are few, for it slows the server down; but each slot takes many, one after another. */
-const countedJobs = { least: 1_000, ofEachSlot: 20 };
+const countedJobs = { least: 1_000, ofEachSlot: 20, ofEachSlotQuick: 5 };
 
 /** Of jobs that nobody works on. */
 const smallPayloadBytes = 16;
@@ -73,14 +73,15 @@ export async function loadAndDrain(
 
 /** What a job costs in commands: counted once, for it hardly varies from run to run. */
 export async function countDrain(
-  { server, openQueue }: ScenarioContext,
+  { server, openQueue, isQuick }: ScenarioContext,
   figures: Figures,
   { row, peer, processes = 1, settings, worker }: CountedDrain,
 ): Promise<void> {
   const queue = openQueue(peer, settings);
   const workers = await startWorkerProcesses(queue, processes);
+  const { least, ofEachSlot, ofEachSlotQuick } = countedJobs;
   const slots = processes * worker.concurrency;
-  const jobs = Math.max(countedJobs.least, countedJobs.ofEachSlot * slots);
+  const jobs = Math.max(least, (isQuick ? ofEachSlotQuick : ofEachSlot) * slots);
   await queue.load({ jobs });
   const seen = await seenDuring(server, () => queue.drain(workers, jobs, worker));
   addCommands(figures, { row, peer: peer.name }, { seen, queue, jobs });
