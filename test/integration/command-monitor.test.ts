@@ -7,6 +7,7 @@ import { startLocalServer } from "../../tools/redis/local-server.ts";
 import { type RedisServer, startServer } from "../../tools/redis/start-server.ts";
 import { makeCertificates } from "../helpers/certificates.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
+import { provideServer } from "../helpers/provide.ts";
 import { rawRedis } from "../helpers/redis.ts";
 
 let server: RedisServer;
@@ -100,7 +101,7 @@ describe("a connection that ends before the count does", () => {
   test("fails what waits and what comes after, and names the server", async () => {
     const admin = rawRedis(server.url);
     const monitor = await openMonitor(admin);
-    const expected = `the connection of the monitor to 127.0.0.1:${server.port} ended`;
+    const expected = `the connection of the monitor to ${server.host}:${server.port} ended`;
     const waits = Promise.allSettled([monitor.during(endless), monitor.until("ECHO", 1)]);
     const lines = String(await admin.client("LIST")).split("\n");
     const id = / id=(\d+)/.exec(` ${lines.find((line) => / flags=\w*O/.test(line))}`)?.[1];
@@ -138,6 +139,7 @@ describe("is opened as the client it is given is", () => {
   });
 
   test("over TLS", async () => {
+    await provideServer();
     const { server: own, authority, remove } = await makeCertificates();
     onTestFinished(remove);
     const port = await findFreePort();
