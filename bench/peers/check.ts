@@ -7,7 +7,8 @@ import type { Peer, PeerItem, PeerJob, PeerTarget } from "./peer.ts";
 const jobs = 200;
 const claimedJobs = 20;
 const concurrency = 7;
-const delayMs = 150;
+/** Enough to enqueue them all before the first is due, on a busy machine and by code that runs for the first time. */
+const delayMs = 500;
 const handlerMs = 2;
 const earlyAllowedMs = 5;
 const timeoutMs = 20_000;
@@ -32,11 +33,10 @@ export async function faultsOfPeer(peer: Peer, target: PeerTarget): Promise<stri
 
 async function faultsOf(peer: Peer, target: PeerTarget, server: Redis): Promise<string[]> {
   const keysBefore = await allKeys(server);
-  const items = makeItems();
   const run = new Run();
-
   const producer = await peer.openProducer(target);
   const namedProducer = await countNamed(server, target.connectionName);
+  const items = makeItems();
   let newKeys: string[];
   let named: number;
   try {

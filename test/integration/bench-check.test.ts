@@ -2,16 +2,23 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { BenchServer } from "../../bench/support/bench-server.ts";
 import { checkPeers } from "../../bench/support/chosen-peers.ts";
+import { type RedisServer, startServer } from "../../tools/redis/start-server.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
-import { testRedisUrl } from "../helpers/redis.ts";
+
+/** Its own: a key that appears meanwhile is taken for one of the peer. */
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startServer();
+});
+afterAll(() => redis?.stop());
 
 failOnLeaks();
 
 function openServer(): BenchServer {
-  const server = new BenchServer(testRedisUrl());
+  const server = new BenchServer(redis.url);
   onTestFinished(() => server.close());
   return server;
 }
