@@ -21,12 +21,12 @@ async function main(): Promise<void> {
   }
   const { isQuick, repeats, image } = options;
   const chosen = choose(options.scenarios, { isQuick, print });
-  if (options.resultFile !== undefined) {
-    await checkResultFile(options.resultFile, isQuick);
-  }
+  const date = new Date();
+  // The default's name has the commit, which is not known yet: any name shows whether its folder can be written.
+  const expectedFile = options.resultFile ?? defaultResultFile(date, "commit", isQuick);
+  await checkResultFile(expectedFile, isQuick);
   await ensureBuilt(print);
   const peers = await choosePeers(options.peers, print);
-  const date = new Date();
   const { results, machine } = await withServer({ peers, image, print }, async (server, facts) => ({
     machine: facts,
     results: await runScenarios(chosen, { isQuick, repeats, peers, server, print }),

@@ -1,5 +1,5 @@
 /** Which figures are worth a picture. What is not named here stands in its table alone. */
-import { type FigureGroup, groupFigures, isHigherBetter } from "../support/figures.ts";
+import { type FigureGroup, groupFigures, isHigherBetter, isOfPeer } from "../support/figures.ts";
 import type { ScenarioResult } from "../support/result.ts";
 import { barChart } from "./bar-chart.ts";
 import { dotChart } from "./dot-chart.ts";
@@ -85,7 +85,7 @@ const plans: readonly ChartPlan[] = [
 ];
 
 export function chartsOf({ name, figures }: ScenarioResult): Chart[] {
-  const groups = groupFigures(figures);
+  const groups = groupFigures(figures.filter(isOfPeer));
   return plans
     .filter(({ scenario }) => scenario === name)
     .flatMap(({ suffix, title, metrics, draw }) => {

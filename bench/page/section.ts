@@ -2,6 +2,7 @@
 import {
   type FigureGroup,
   groupFigures,
+  isOfPeer,
   ours,
   pairedRatios,
   peersOf,
@@ -10,7 +11,7 @@ import {
 } from "../support/figures.ts";
 import { rangeText, readable, timesText } from "../support/numbers.ts";
 import type { Figure, JudgedTarget } from "../support/result.ts";
-import { dissent } from "../support/table.ts";
+import { dissent, settingLines } from "../support/table.ts";
 import { commandOf, type UnmeasuredTarget } from "../support/targets.ts";
 import type { Chart } from "./charts.ts";
 import { folded, markdownTable } from "./markdown.ts";
@@ -50,7 +51,8 @@ export function absentText(name: string, missing: readonly UnmeasuredTarget[]): 
   return parts.filter(Boolean).join("\n\n");
 }
 
-function figureText(figures: readonly Figure[]): string {
+function figureText(all: readonly Figure[]): string {
+  const figures = all.filter(isOfPeer);
   const peers = peersOf(figures);
   const rival = rivalOf(peers);
   const groups = groupFigures(figures);
@@ -68,7 +70,9 @@ function figureText(figures: readonly Figure[]): string {
     note ? [`${[row, metric, peer].filter(Boolean).join(", ")}: ${note}.`] : [],
   );
   const whole = [table, ...notes].join("\n\n");
-  return lines.length > maxOpenLines ? folded("All figures", whole) : whole;
+  const setting = settingLines(all).map((line) => `- ${line}`);
+  const tables = lines.length > maxOpenLines ? folded("All figures", whole) : whole;
+  return [setting.join("\n"), tables].filter(Boolean).join("\n\n");
 }
 
 function spreadText(figure: Figure | undefined): string {

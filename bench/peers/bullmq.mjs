@@ -1,5 +1,6 @@
 // @ts-check
 /** BullMQ with its fastest documented settings; README.md gives the reason for each. */
+import { randomUUID } from "node:crypto";
 import { Queue, Worker } from "bullmq";
 
 /**
@@ -8,6 +9,7 @@ import { Queue, Worker } from "bullmq";
  */
 
 const jobName = "job";
+const removeOnComplete = { count: 0 };
 
 /** @param {PeerTarget} target */
 function connectionOf({ url, connectionName }) {
@@ -43,6 +45,17 @@ function due(dueAtMs) {
     : { timestamp, delay: dueAtMs - timestamp };
 }
 
+/**
+ * BullMQ gives the connection that blocks a name of its own.
+ *
+ * @param {Worker} worker
+ * @param {PeerTarget} target
+ */
+async function ready(worker, { connectionName }) {
+  await worker.waitUntilReady();
+  await (await worker.backend.blockingClient)?.clientSetName(connectionName);
+}
+
 /** @type {import("./peer.ts").Peer["openWorker"]} */
 export async function openWorker(target, options) {
   const { concurrency, visibilityTimeoutMs, handler, onAcknowledged, onError } = options;
@@ -54,7 +67,7 @@ export async function openWorker(target, options) {
       prefix: target.prefix,
       autorun: false,
       concurrency,
-      removeOnComplete: { count: 0 },
+      removeOnComplete,
       ...(visibilityTimeoutMs === undefined
         ? {}
         : { lockDuration: visibilityTimeoutMs, stalledInterval: visibilityTimeoutMs }),
@@ -63,9 +76,39 @@ export async function openWorker(target, options) {
   worker.on("completed", ({ data }) => onAcknowledged(data));
   worker.on("failed", (_, error) => onError(error));
   worker.on("error", onError);
-  await worker.waitUntilReady();
-  // BullMQ gives the connection that blocks a name of its own.
-  await (await worker.backend.blockingClient)?.clientSetName(target.connectionName);
+  await ready(worker, target);
   worker.run().catch(onError);
   return { close: () => worker.close() };
+}
+
+/** @type {NonNullable<import("./peer.ts").Peer["openClaimer"]>} */
+export async function openClaimer(target) {
+  const connection = connectionOf(target);
+  const worker = new Worker(target.queue, null, {
+    connection,
+    prefix: target.prefix,
+    removeOnComplete,
+  });
+  await ready(worker, target);
+  const token = randomUUID();
+  /** @type {import("bullmq").Job[]} */
+  let claimed = [];
+  return {
+    // One at a time: it has no call for several.
+    claim: async (max) => {
+      const before = claimed.length;
+      while (claimed.length - before < max) {
+        const job = await worker.getNextJob(token, { block: false });
+        if (!job) break;
+        claimed.push(job);
+      }
+      return claimed.length - before;
+    },
+    acknowledge: async () => {
+      const jobs = claimed;
+      claimed = [];
+      await Promise.all(jobs.map((job) => job.moveToCompleted(undefined, token, false)));
+    },
+    close: () => worker.close(),
+  };
 }

@@ -1,10 +1,11 @@
 import { BenchProcess } from "../support/bench-process.ts";
 import { BenchServer } from "../support/bench-server.ts";
+import { ping } from "../support/figures.ts";
 import { measureLateness } from "../support/lateness.ts";
 import { measurePickUp } from "../support/pick-up.ts";
 import { Figures, interleave, type Scenario, type ScenarioContext } from "../support/scenario.ts";
 import { percentile } from "../support/statistics.ts";
-import { addDrain, loadAndDrain } from "../support/work.ts";
+import { addDrain, countDrain, loadAndDrain } from "../support/work.ts";
 
 const latencyMs = 1;
 const pings = 500;
@@ -51,7 +52,7 @@ async function measurePings(
         await client.ping();
         samples.push(performance.now() - sentAt);
       }
-      const facts = { row: `a round trip, ${row}`, metric: "p50", unit: "ms", peer: "PING" };
+      const facts = { row: `a round trip, ${row}`, metric: "p50", unit: "ms", peer: ping };
       figures.add(facts, percentile(samples, 0.5));
     }
   } finally {
@@ -62,9 +63,13 @@ async function measurePings(
 async function measureAll(context: ScenarioContext, figures: Figures, url: string): Promise<void> {
   const jobs = context.isQuick ? 5_000 : 50_000;
   const worker = { concurrency };
-  await interleave(context, processRow, async (peer) => {
-    const result = await loadAndDrain(context, peer, { jobs, settings: { url }, worker });
+  await interleave(context, processRow, async (peer, round) => {
+    const drain = { settings: { url }, worker };
+    const result = await loadAndDrain(context, peer, { jobs, ...drain });
     addDrain(figures, { row: processRow, peer: peer.name }, jobs, result);
+    if (round === 0) {
+      await countDrain(context, figures, { row: processRow, peer, ...drain });
+    }
   });
   const pickUps = context.isQuick ? 50 : 300;
   await measurePickUp(context, figures, {

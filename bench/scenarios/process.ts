@@ -52,8 +52,8 @@ export const processJobs: Scenario = {
       await interleave({ ...context, peers }, row, async (peer, round) => {
         const result = await loadAndDrain(context, peer, { jobs, processes, worker });
         addDrain(figures, { row, peer: peer.name }, jobs, result);
-        if (round === 0 && processes === 1) {
-          await countDrain(context, figures, { row, peer, worker });
+        if (round === 0) {
+          await countDrain(context, figures, { row, peer, processes, worker });
         }
       });
     }

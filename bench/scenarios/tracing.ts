@@ -1,5 +1,5 @@
 import { Figures, interleave, type Scenario } from "../support/scenario.ts";
-import { addDrain, loadAndDrain } from "../support/work.ts";
+import { addDrain, countDrain, loadAndDrain } from "../support/work.ts";
 
 const worker = { concurrency: 100 };
 const without = "API without SDK";
@@ -22,11 +22,14 @@ export const tracing: Scenario = {
   run: async (context) => {
     const figures = new Figures();
     const jobs = context.isQuick ? 5_000 : 100_000;
-    await interleave(context, "with and without", async (peer) => {
+    await interleave(context, "with and without", async (peer, round) => {
       for (const row of peer.module === "holdfast" ? [without, untraced, recording] : [without]) {
         const settings = { hasTracing: row !== without, isUntraced: row === untraced };
         const result = await loadAndDrain(context, peer, { jobs, settings, worker });
         addDrain(figures, { row, peer: peer.name }, jobs, result);
+        if (round === 0) {
+          await countDrain(context, figures, { row, peer, settings, worker });
+        }
       }
     });
     return figures.all;

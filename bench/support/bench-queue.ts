@@ -82,6 +82,10 @@ export class BenchQueue {
     return this.#start("claimer.mjs", this.target);
   }
 
+  startChecker(): Promise<BenchProcess> {
+    return this.#start("checker.ts", this.target);
+  }
+
   /** A process that has no worker yet: to be warmed up, and opened when the queue is filled. */
   startWorkerProcess(): Promise<BenchProcess> {
     return this.#start("worker.mjs", this.target);
@@ -118,6 +122,7 @@ export class BenchQueue {
     jobs: number,
     settings: WorkerSettings,
   ): Promise<DrainResult> {
+    const warmUpSpans = await this.#exportedSpans(workers);
     const [progress, serverCpuMicroseconds] = await this.#server.withCpu(async () => {
       const opened = workers.map((worker) =>
         worker.ask("open", { target: this.#workerTarget(worker), ...settings }),
@@ -126,9 +131,7 @@ export class BenchQueue {
       return untilCounted(workers, jobs);
     });
     await expectEachOnce(workers, jobs);
-    if (this.#hasTracing) {
-      await expectSpans(workers, this.target.isUntraced ? 0 : jobs);
-    }
+    this.#expectSpans((await this.#exportedSpans(workers)) - warmUpSpans, jobs);
     const busy = progress.filter(({ started }) => started > 0);
     const startedAtMs = Math.min(...busy.map(({ firstStartAtMs }) => firstStartAtMs));
     const endedAtMs = Math.max(...busy.map(({ lastAcknowledgedAtMs }) => lastAcknowledgedAtMs));
@@ -155,6 +158,19 @@ export class BenchQueue {
     return { ...this.target, connectionName: this.connectionNameOf(worker) };
   }
 
+  /** So far, the warm-up's included; 0 without tracing. */
+  async #exportedSpans(workers: readonly BenchProcess[]): Promise<number> {
+    return sum(await Promise.all(workers.map((worker) => worker.ask<number>("exportedSpans"))));
+  }
+
+  /** @throws Error unless each job that is traced has had at least its two spans: otherwise something else was measured */
+  #expectSpans(spans: number, jobs: number): void {
+    const tracedJobs = this.#hasTracing && !this.target.isUntraced ? jobs : 0;
+    if (tracedJobs === 0 ? spans > 0 : spans < 2 * tracedJobs) {
+      throw new Error(`${tracedJobs} jobs were traced, but ${spans} spans exported`);
+    }
+  }
+
   async #start(program: string, target: PeerTarget): Promise<BenchProcess> {
     if (this.#isRemoved) {
       throw new Error(`the queue of ${this.peer.name} has been removed`);
@@ -165,14 +181,6 @@ export class BenchQueue {
     this.#processes.push(child);
     await child.ask("start");
     return child;
-  }
-}
-
-/** @throws Error unless each job that is traced has had at least its two spans: otherwise something else was measured */
-async function expectSpans(workers: readonly BenchProcess[], jobs: number): Promise<void> {
-  const spans = await Promise.all(workers.map((worker) => worker.ask<number>("exportedSpans")));
-  if (jobs === 0 ? sum(spans) > 0 : sum(spans) < 2 * jobs) {
-    throw new Error(`${jobs} jobs were traced, but ${sum(spans)} spans exported`);
   }
 }
 

@@ -1,4 +1,3 @@
-import { checkPeer } from "../peers/check.ts";
 import { BenchQueue } from "./bench-queue.ts";
 import type { BenchServer } from "./bench-server.ts";
 import type { PeerName } from "./options.ts";
@@ -21,7 +20,14 @@ export async function checkPeers(peers: readonly BenchPeer[], server: BenchServe
   for (const peer of peers) {
     const queue = new BenchQueue(peer, server);
     try {
-      await checkPeer(peer.module, queue.target);
+      const checker = await queue.startChecker();
+      const faults = await checker.ask<string[]>("faults");
+      if (faults.length > 0) {
+        throw new Error(faults.join("; "));
+      }
+    } catch (error) {
+      const { message } = error as Error;
+      throw new Error(`The peer ${peer.name} failed its check: ${message}`, { cause: error });
     } finally {
       await queue.remove();
     }

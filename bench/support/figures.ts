@@ -8,6 +8,9 @@ export const limit = "floor";
 /** The first that was measured stands beside ours in the tables. */
 export const rivals = ["bullmq", limit] as const;
 
+/** Tells what the setting is like, for instance how long a round trip takes: no peer, and compared with nothing. */
+export const ping = "PING";
+
 export interface Spread {
   readonly median: number;
   readonly min: number;
@@ -24,6 +27,10 @@ export interface FigureGroup {
 
 export function spreadOf(samples: readonly number[]): Spread {
   return { median: median(samples), min: Math.min(...samples), max: Math.max(...samples) };
+}
+
+export function isOfPeer({ peer }: Figure): boolean {
+  return peer !== ping;
 }
 
 /** In the order in which they were measured, the metrics of a row together. */

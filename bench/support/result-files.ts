@@ -1,6 +1,6 @@
 /** The files in which runs are kept. */
-import { constants, existsSync } from "node:fs";
-import { access, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BenchResult } from "./result.ts";
 
@@ -24,18 +24,41 @@ export function defaultResultFile(date: Date, commit: string, isQuick: boolean):
 /**
  * To be called before anything is measured.
  *
- * @throws Error if a run must not be written there: a quick one never replaces a full one
+ * @throws Error if a run cannot or must not be written there: a quick one never replaces a full one
  */
 export async function checkResultFile(path: string, isQuick: boolean): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await access(dirname(path), constants.W_OK);
+  await checkWritable(path);
   if (isQuick && existsSync(path) && !(await readResult(path)).isQuick) {
     throw new Error(`${path} holds a full run: a quick one does not replace it`);
   }
 }
 
+/** By writing: rights alone do not tell. */
+async function checkWritable(path: string): Promise<void> {
+  const isNew = !existsSync(path);
+  try {
+    await makeFolder(dirname(path));
+    await (await open(path, "a")).close();
+    if (isNew) {
+      await rm(path);
+    }
+  } catch (error) {
+    const advice = "so nothing is measured: name another file with --json";
+    const { message } = error as Error;
+    throw new Error(`${path} cannot be written, ${advice} (${message})`, { cause: error });
+  }
+}
+
+/** Step by step: where the system makes no folders, such as below /proc, a recursive mkdir of Node never ends. */
+async function makeFolder(folder: string): Promise<void> {
+  if (!existsSync(folder)) {
+    await makeFolder(dirname(folder));
+    await mkdir(folder);
+  }
+}
+
 export async function writeResult(path: string, result: BenchResult): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await writeFile(path, `${JSON.stringify(result, undefined, 2)}\n`);
 }
 

@@ -2,6 +2,7 @@
 import {
   type FigureGroup,
   groupFigures,
+  isOfPeer,
   ours,
   pairedRatios,
   peersOf,
@@ -13,8 +14,9 @@ import type { Figure, JudgedTarget, ScenarioResult } from "./result.ts";
 import type { UnmeasuredTarget } from "./targets.ts";
 import { textTable } from "./text-table.ts";
 
-/** A line for each metric below its row; a median with its spread for each peer. */
-export function figureTable(figures: readonly Figure[]): string {
+/** A line for each metric below its row; a median with its spread for each peer. What is of no peer stands above. */
+export function figureTable(all: readonly Figure[]): string {
+  const figures = all.filter(isOfPeer);
   const peers = peersOf(figures);
   const rival = rivalOf(peers);
   const heads = peers.flatMap((peer) => [peer, "min–max"]);
@@ -27,12 +29,23 @@ export function figureTable(figures: readonly Figure[]): string {
     lastRow = group.row;
     lines.push(figureLine(group, peers, rival), ...noteLines(group));
   }
-  return textTable(lines, [
+  const table = textTable(lines, [
     { align: "left" },
     { align: "left" },
     ...peers.flatMap(() => [{ align: "right" } as const, { align: "left", gap: 1 } as const]),
     { align: "right" },
   ]);
+  return [...settingLines(all), table].join("\n");
+}
+
+/** What was measured of the setting and not of a peer. */
+export function settingLines(figures: readonly Figure[]): string[] {
+  return figures
+    .filter((figure) => !isOfPeer(figure))
+    .map(({ row, metric, unit, peer, samples }) => {
+      const spread = spreadOf(samples);
+      return `${peer}, ${row}: ${metric} ${readable(spread.median)} ${unit} (${rangeText(spread)})`;
+    });
 }
 
 function figureLine(

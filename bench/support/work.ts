@@ -12,7 +12,7 @@ import type { BenchPeer, Figures, ScenarioContext } from "./scenario.ts";
 import { clientCommands, innerCommands, type SeenCommands, withMonitor } from "./seen-commands.ts";
 
 /** Jobs under MONITOR are few, for it slows the server down; but each slot takes many, one after another. */
-const countedJobs = { least: 1_000, ofEachSlot: 20 };
+const countedJobs = { least: 1_000, ofEachSlot: 20, ofEachSlotQuick: 5 };
 
 /** Of jobs that nobody works on. */
 const smallPayloadBytes = 16;
@@ -38,21 +38,30 @@ export function addDrain(
   figures.add({ ...perJob, metric: "worker CPU a job" }, workerCpuMicroseconds / jobs);
 }
 
+interface DrainSettings {
+  /** One unless named. */
+  readonly processes?: number;
+  readonly settings?: QueueSettings;
+  readonly worker: WorkerSettings;
+}
+
+interface CountedDrain extends DrainSettings {
+  readonly row: string;
+  readonly peer: BenchPeer;
+}
+
+function startWorkerProcesses(queue: BenchQueue, count: number): Promise<BenchProcess[]> {
+  return Promise.all(Array.from({ length: count }, () => queue.startWorkerProcess()));
+}
+
 /** Fills a queue, and lets warm workers work it off. */
 export async function loadAndDrain(
   { openQueue, isQuick }: ScenarioContext,
   peer: BenchPeer,
-  {
-    jobs,
-    processes = 1,
-    settings,
-    worker,
-  }: { jobs: number; processes?: number; settings?: QueueSettings; worker: WorkerSettings },
+  { jobs, processes = 1, settings, worker }: DrainSettings & { jobs: number },
 ): Promise<DrainResult> {
   const queue = openQueue(peer, settings);
-  const workers = await Promise.all(
-    Array.from({ length: processes }, () => queue.startWorkerProcess()),
-  );
+  const workers = await startWorkerProcesses(queue, processes);
   for (const process of workers) {
     await queue.warmUp(process, worker, isQuick ? quickWarmUpJobs : Math.min(jobs, warmUpJobs));
   }
@@ -62,17 +71,19 @@ export async function loadAndDrain(
   return result;
 }
 
-/** What a job costs in commands: counted once, for it does not vary from run to run. */
+/** What a job costs in commands: counted once, for it hardly varies from run to run. */
 export async function countDrain(
-  { server, openQueue }: ScenarioContext,
+  { server, openQueue, isQuick }: ScenarioContext,
   figures: Figures,
-  { row, peer, worker }: { row: string; peer: BenchPeer; worker: WorkerSettings },
+  { row, peer, processes = 1, settings, worker }: CountedDrain,
 ): Promise<void> {
-  const queue = openQueue(peer);
-  const process = await queue.startWorkerProcess();
-  const jobs = Math.max(countedJobs.least, countedJobs.ofEachSlot * worker.concurrency);
+  const queue = openQueue(peer, settings);
+  const workers = await startWorkerProcesses(queue, processes);
+  const { least, ofEachSlot, ofEachSlotQuick } = countedJobs;
+  const slots = processes * worker.concurrency;
+  const jobs = Math.max(least, (isQuick ? ofEachSlotQuick : ofEachSlot) * slots);
   await queue.load({ jobs });
-  const seen = await seenDuring(server, () => queue.drain([process], jobs, worker));
+  const seen = await seenDuring(server, () => queue.drain(workers, jobs, worker));
   addCommands(figures, { row, peer: peer.name }, { seen, queue, jobs });
   await queue.remove();
 }

@@ -116,6 +116,19 @@ test("a failed scenario says so, one that was not measured how to measure it", (
   expect(text).toContain("No figures yet: `npm run bench -- --scenario memory`");
 });
 
+test("what a round trip takes is no peer's: neither a column nor in a chart", () => {
+  const network = scenario("network", [
+    figure("a round trip, with it", "p50", "PING", [1.3, 1.4, 1.5]),
+    figure("pick-up", "p50", "holdfast", [4, 5, 6]),
+    figure("pick-up", "p50", "bullmq", [4, 5, 6]),
+  ]);
+  const { text, charts } = renderPage(everything.replace("process", "network"), [run([network])]);
+  const lines = text.split("\n");
+  expect(lines).toContain("- PING, a round trip, with it: p50 1.40 u (1.3–1.5)");
+  expect(lines).toContain("|  |  | holdfast | bullmq | × bullmq |");
+  expect(charts.map(({ svg }) => svg.includes("PING"))).toEqual([false]);
+});
+
 test("many figures are folded, with their notes", () => {
   const figures = Array.from({ length: 13 }, (_, row) =>
     figure(`row ${row} | ${row}`, "m", "holdfast", [row]),

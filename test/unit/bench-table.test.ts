@@ -65,6 +65,18 @@ test("without the rival the floor stands beside ours, and without both nothing d
   ]);
 });
 
+test("what a round trip takes is no peer's, and stands above", () => {
+  const trip: [string, string, string] = ["a round trip, with it", "p50", "ms"];
+  const facts: [string, string, string] = ["pick-up", "p50", "ms"];
+  const figures = [figure(trip, "PING", [1.3, 1.4, 1.5]), figure(facts, "holdfast", [4])];
+  expect(figureTable(figures).split("\n")).toEqual([
+    "PING, a round trip, with it: p50 1.40 ms (1.3–1.5)",
+    "           holdfast min–max",
+    "pick-up",
+    "  p50  ms      4.00 4",
+  ]);
+});
+
 test("nothing is as much as nothing", () => {
   const facts: [string, string, string] = ["", "commands", "u"];
   const table = figureTable([figure(facts, "holdfast", [0, 0]), figure(facts, "bullmq", [0, 0])]);

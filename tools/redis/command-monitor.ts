@@ -1,7 +1,8 @@
 /** What a server is sent, as MONITOR shows it: client commands by connection, and what their scripts call. */
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import type { Redis } from "ioredis";
+import { MonitorConnection } from "./monitor-connection.ts";
+import type { ShownCommand } from "./monitor-line.ts";
 
 /** A command of a client. */
 export interface ClientCommand {
@@ -11,8 +12,12 @@ export interface ClientCommand {
   readonly name: string;
   /** By the server's clock. */
   readonly atMs: number;
-  /** What the script called, as sent. */
-  readonly inner: readonly string[][];
+  /** What the script called, as sent: a character for each byte. */
+  readonly inner: readonly (readonly string[])[];
+}
+
+interface SeenCommand extends ClientCommand {
+  readonly inner: (readonly string[])[];
 }
 
 type NameOf = (args: readonly string[]) => string;
@@ -21,72 +26,90 @@ type NameOf = (args: readonly string[]) => string;
 export class CommandMonitor {
   readonly #admin: Redis;
   readonly #adminAddress: string;
-  readonly #monitor: Redis;
   readonly #nameOf: NameOf;
-  #seen: (ClientCommand & { inner: string[][] })[] = [];
+  readonly #looks = new Set<() => void>();
+  #connection!: MonitorConnection;
+  #seen: SeenCommand[] = [];
+  /** What the admin asked for last: a fence, if one is waited for. */
+  #lastOfAdmin = "";
 
   /**
    * To be closed.
    *
    * @param admin whose own commands do not count
+   * @throws Error if the server cannot be reached or refuses
    */
   static async open(admin: Redis, nameOf: NameOf = commandName): Promise<CommandMonitor> {
     const address = / addr=(\S+)/.exec(await admin.client("INFO"))?.[1] ?? "";
-    return new CommandMonitor(admin, address, await admin.monitor(), nameOf);
+    const monitor = new CommandMonitor(admin, address, nameOf);
+    monitor.#connection = await MonitorConnection.open(admin.options, (command) =>
+      monitor.#note(command),
+    );
+    return monitor;
   }
 
-  private constructor(admin: Redis, adminAddress: string, monitor: Redis, nameOf: NameOf) {
+  private constructor(admin: Redis, adminAddress: string, nameOf: NameOf) {
     this.#admin = admin;
     this.#adminAddress = adminAddress;
-    this.#monitor = monitor;
     this.#nameOf = nameOf;
-    monitor.on("monitor", (time: string, args: string[], source: string) => {
-      this.#note(Number(time) * 1_000, args, source);
-    });
   }
 
   close(): void {
-    this.#monitor.disconnect();
+    this.#connection.close();
   }
 
-  /** The client commands that the server carried out while `call` ran, in order. */
+  /**
+   * The client commands that the server carried out while `call` ran, in order.
+   *
+   * @throws Error if the connection ends before
+   */
   async during(call: () => Promise<unknown>): Promise<ClientCommand[]> {
     await this.#fence();
     this.#seen = [];
-    await call();
+    await Promise.race([call(), this.#connection.ended]);
     await this.#fence();
     return this.#seen;
   }
 
-  /** Resolves once `count` commands of this name were seen by the present `during`. */
+  /**
+   * Resolves once `count` commands of this name were seen by the present `during`.
+   *
+   * @throws Error if the connection ends before
+   */
   async until(name: string, count: number): Promise<void> {
-    while (this.#seen.filter((command) => command.name === name).length < count) {
-      await once(this.#monitor, "monitor");
-    }
+    await this.#until(() => this.#seen.filter((command) => command.name === name).length >= count);
   }
 
   /** A server's commands are shown in order: once the fence is here, so is what came before it. */
   async #fence(): Promise<void> {
     const fence = `fence-${randomUUID()}`;
-    const isHere = new Promise<void>((resolve) => {
-      const look = (_time: string, args: string[]) => {
-        if (args[1] === fence) {
-          this.#monitor.off("monitor", look);
+    await Promise.race([this.#admin.echo(fence), this.#connection.ended]);
+    await this.#until(() => this.#lastOfAdmin === fence);
+  }
+
+  async #until(isOver: () => boolean): Promise<void> {
+    const over = new Promise<void>((resolve) => {
+      const look = () => {
+        if (isOver()) {
+          this.#looks.delete(look);
           resolve();
         }
       };
-      this.#monitor.on("monitor", look);
+      this.#looks.add(look);
+      look();
     });
-    await this.#admin.echo(fence);
-    await isHere;
+    await Promise.race([over, this.#connection.ended]);
   }
 
-  #note(atMs: number, args: string[], source: string): void {
+  #note({ atMs, source, args }: ShownCommand): void {
     if (source === "lua") {
       this.#seen.at(-1)?.inner.push(args); // a script is shown before what it calls
-    } else if (source !== this.#adminAddress) {
+    } else if (source === this.#adminAddress) {
+      this.#lastOfAdmin = args[1] ?? "";
+    } else {
       this.#seen.push({ connection: source, name: this.#nameOf(args), atMs, inner: [] });
     }
+    for (const look of this.#looks) look();
   }
 }
 

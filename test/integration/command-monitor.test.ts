@@ -1,0 +1,162 @@
+/** The monitor that counts commands, in the tests as in the bench: nothing it is shown is lost or changed. */
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { CommandMonitor } from "../../tools/redis/command-monitor.ts";
+import { findFreePort } from "../../tools/redis/free-port.ts";
+import { startLocalServer } from "../../tools/redis/local-server.ts";
+import { type RedisServer, startServer } from "../../tools/redis/start-server.ts";
+import { makeCertificates } from "../helpers/certificates.ts";
+import { failOnLeaks } from "../helpers/leak-check.ts";
+import { provideServer } from "../helpers/provide.ts";
+import { rawRedis } from "../helpers/redis.ts";
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server?.stop());
+
+failOnLeaks();
+
+async function openMonitor(
+  admin: Redis,
+  nameOf?: (args: readonly string[]) => string,
+): Promise<CommandMonitor> {
+  const monitor = await CommandMonitor.open(admin, nameOf);
+  onTestFinished(() => monitor.close());
+  return monitor;
+}
+
+/** Pipelines of pings, each sent as soon as the one before is answered, until the test ends. */
+function keepBusy(client: Redis): void {
+  const end = new AbortController();
+  const run = async () => {
+    while (!end.signal.aborted) {
+      const pipeline = client.pipeline();
+      for (let n = 0; n < 200; n += 1) pipeline.ping();
+      await pipeline.exec();
+    }
+  };
+  const running = run();
+  onTestFinished(async () => {
+    end.abort();
+    await running;
+  });
+}
+
+const bytes = (text: string) => Buffer.from(text, "latin1");
+/** What a monitor tells of a client command is its name: here that is all of it. */
+const whole = (args: readonly string[]) => JSON.stringify(args);
+
+test("is opened while others send without a pause, and misses nothing", async () => {
+  const admin = rawRedis(server.url);
+  for (let n = 0; n < 2; n += 1) keepBusy(rawRedis(server.url));
+  const other = rawRedis(server.url);
+  for (let round = 0; round < 100; round += 1) {
+    const monitor = await openMonitor(admin);
+    const seen = await monitor.during(() => Promise.all([other.echo("a"), other.echo("b")]));
+    expect(seen.filter(({ name }) => name === "ECHO")).toHaveLength(2);
+    monitor.close();
+  }
+});
+
+describe("arguments are shown byte for byte", () => {
+  const everyByte = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte)).join("");
+  const odd = {
+    none: "",
+    "a space": " ",
+    quotes: '"" "" \\"',
+    backslashes: "\\ \\\\ \\x41 \\n",
+    "line ends": "\r\n\n\r\t\u0007\b",
+    "what a line of the monitor looks like": '+1.5 [0 lua] "PING"',
+    "more than one language": Buffer.from("größe ☃ \u2028").toString("latin1"),
+    "every byte": everyByte,
+    "more than a chunk": `${everyByte}"`.repeat(300),
+  };
+
+  test.each(Object.entries(odd))("%s", async (_, text) => {
+    const admin = rawRedis(server.url);
+    const monitor = await openMonitor(admin, whole);
+    const client = rawRedis(server.url);
+    await client.ping();
+    const script = "redis.call('ECHO', ARGV[1]) return redis.call('ECHO', '')";
+    const seen = await monitor.during(async () => {
+      await client.call("ECHO", bytes(text));
+      await client.call("EVAL", script, 0, bytes(text));
+    });
+    expect(seen.map(({ name }) => name)).toEqual([
+      whole(["ECHO", text]),
+      whole(["EVAL", script, "0", text]),
+    ]);
+    expect(seen[1]!.inner).toEqual([
+      ["ECHO", text],
+      ["ECHO", ""],
+    ]);
+  });
+});
+
+describe("a connection that ends before the count does", () => {
+  const endless = () => new Promise<never>(() => undefined);
+
+  test("fails what waits and what comes after, and names the server", async () => {
+    const admin = rawRedis(server.url);
+    const monitor = await openMonitor(admin);
+    const expected = `the connection of the monitor to ${server.host}:${server.port} ended`;
+    const waits = Promise.allSettled([monitor.during(endless), monitor.until("ECHO", 1)]);
+    const lines = String(await admin.client("LIST")).split("\n");
+    const id = / id=(\d+)/.exec(` ${lines.find((line) => / flags=\w*O/.test(line))}`)?.[1];
+    await admin.call("CLIENT", "KILL", "ID", id!);
+    for (const wait of await waits) {
+      expect(String((wait as PromiseRejectedResult).reason)).toContain(expected);
+    }
+    await expect(monitor.during(async () => undefined)).rejects.toThrow(expected);
+    await expect(monitor.until("ECHO", 1)).rejects.toThrow("count again");
+  });
+
+  test("fails also when it was closed here", async () => {
+    const monitor = await openMonitor(rawRedis(server.url));
+    const counting = monitor.during(() => {
+      monitor.close();
+      return endless();
+    });
+    await expect(counting).rejects.toThrow("it was closed");
+  });
+});
+
+describe("is opened as the client it is given is", () => {
+  test("as its user, by password, and refused where the user may not", async () => {
+    const admin = rawRedis(server.url);
+    await admin.call("ACL", "SETUSER", "watcher", "on", ">se cret", "+@all");
+    await admin.call("ACL", "SETUSER", "clerk", "on", ">secret", "+@all", "-monitor");
+    const urlOf = (user: string) => server.url.replace("//", `//${user}@`);
+    const monitor = await openMonitor(rawRedis(urlOf("watcher:se%20cret")));
+    const seen = await monitor.during(() => admin.echo("x"));
+    expect(seen.map(({ name }) => name)).toEqual(["ECHO"]);
+    const lines = String(await admin.client("LIST")).split("\n");
+    expect(lines.filter((line) => / flags=\w*O.* user=watcher/.test(line))).toHaveLength(1);
+    const refused = CommandMonitor.open(rawRedis(urlOf("clerk:secret")));
+    await expect(refused).rejects.toThrow(/the server refused: NOPERM/);
+  });
+
+  test("over TLS", async () => {
+    await provideServer();
+    const { server: own, authority, remove } = await makeCertificates();
+    onTestFinished(remove);
+    const port = await findFreePort();
+    const settings = {
+      port,
+      "cert-file": own.certFile,
+      "key-file": own.keyFile,
+      "ca-cert-file": authority.certFile,
+      "auth-clients": "no",
+    };
+    const args = Object.entries(settings).flatMap(([name, value]) => [`--tls-${name}`, `${value}`]);
+    const secured = await startLocalServer({ args });
+    onTestFinished(() => secured.stop());
+    const admin = new Redis({ host: "127.0.0.1", port, tls: { ca: authority.cert } });
+    onTestFinished(() => admin.disconnect());
+    const monitor = await openMonitor(admin);
+    const seen = await monitor.during(() => rawRedis(secured.url).echo("x"));
+    expect(seen.map(({ name }) => name)).toContain("ECHO");
+  });
+});
