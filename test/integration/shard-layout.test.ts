@@ -139,13 +139,33 @@ test("a shard that a dead process marked is taken back, and jobs in the others s
   const inFirst = await redis.hkeys(first!.jobs);
   await Promise.all(inFirst.map((id) => running.cancel(id)));
   await redis.hset(first!.meta, "shards", "3:dead");
-  const refusal = running.enqueue("y", { id: inFirst[0]! });
-  await expect(refusal).rejects.toThrow(/shards are being changed, they were 3: .* not stored/);
-  await expect(refusal).rejects.toBeInstanceOf(IncompatibleDataError);
 
-  await open(3).enqueue("y", { id: inFirst[0]! });
+  // A producer that runs on takes the mark away itself.
+  await running.enqueue("y", { id: inFirst[0]! });
   expect(await notes(3)).toEqual(new Set(["3"]));
   expect((await open(3).stats()).due).toBe(ids.length - inFirst.length + 1);
+});
+
+test("a queue of one shard that a dead process marked is taken back by a producer that runs on", async () => {
+  const { redis, keysOf, open } = layouts();
+  const running = open(1);
+  await running.enqueue("x", { id: "a" });
+  await drain(running);
+  await redis.hset(keysOf(1)[0]!.meta, "shards", "1:dead");
+  await running.enqueueMany([{ data: "y" }, { data: "z" }]);
+  expect((await open().stats()).due).toBe(2);
+});
+
+test("a producer that runs on does not change the number back", async () => {
+  const { open, notes } = layouts();
+  const running = open(3);
+  await running.enqueue("x", { id: "a" });
+  await drain(running);
+  await open(5).stats();
+  for (const id of ["a", "b", "c", "d", "e", "f"]) {
+    await expect(running.enqueue("y", { id })).rejects.toThrow("over 5 shards since this process");
+  }
+  expect(await notes(5)).toEqual(new Set(["5"]));
 });
 
 test("processes that name one new number at the same time agree", async () => {

@@ -4,7 +4,7 @@ import type { ResolvedDurability } from "../model/durability.ts";
 import { DurabilityError, HoldfastError } from "../model/errors.ts";
 import { isEnough } from "./confirmation.ts";
 import type { DurableConnection } from "./durable-connection.ts";
-import { enqueueBatches, enqueueReplies } from "./enqueue-call.ts";
+import { enqueueBatches } from "./enqueue-call.ts";
 import type { JobStore } from "./job-store.ts";
 import type { EnqueueReply, NewJob } from "./messages.ts";
 
@@ -38,7 +38,7 @@ export async function enqueueDurably(
       return batch.map(() => confirmed);
     }
     if (isEnough(confirmed, level)) {
-      return enqueueReplies(reply, batch.length);
+      return store.enqueueReplies(reply, batch.length);
     }
     const shortfall = { required: level.required, confirmed, timeoutMs: waitedMs };
     return batch.map(({ id }) => new DurabilityError([id], shortfall));

@@ -1,9 +1,11 @@
 /** What the enqueue script is called with, and what it answers. */
+import { RedisUnavailableError } from "../model/errors.ts";
 import { ENQUEUE_BATCH_BYTES, ENQUEUE_BATCH_JOBS } from "../model/limits.ts";
 import type { RedisArgument } from "./client.ts";
 import type { EnqueueReply, NewJob } from "./messages.ts";
 import { flatReply, readItems, text } from "./replies.ts";
 import { shardsChanged } from "./shard-layout.ts";
+import { isMark, shardsNoted } from "./shard-note.ts";
 
 export function enqueueList(jobs: readonly NewJob[]): RedisArgument[] {
   const list: RedisArgument[] = [];
@@ -11,11 +13,17 @@ export function enqueueList(jobs: readonly NewJob[]): RedisArgument[] {
   return list;
 }
 
-/** @throws IncompatibleDataError where the queue is spread over another number of shards than the call said */
+/**
+ * @throws IncompatibleDataError where the queue is spread over another number of shards than the call said
+ * @throws RedisUnavailableError while that number is being changed
+ */
 export function enqueueReplies(reply: unknown, jobs: number): EnqueueReply[] {
   const [first, second] = flatReply("enqueue", reply, 2);
   if (Number(first) < 0) {
-    throw shardsChanged(text(second));
+    const note = text(second);
+    throw isMark(note)
+      ? new RedisUnavailableError("the number of the queue's shards is being changed by another process")
+      : shardsChanged(shardsNoted(note));
   }
   const flat = flatReply("enqueue", reply, jobs * 2, 2);
   return readItems(flat, 0, 2, (at) => {

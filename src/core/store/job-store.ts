@@ -2,6 +2,7 @@
 import * as scripts from "../../scripts/generated.ts";
 import { untraced } from "../../telemetry/contexts.ts";
 import { monotonicNow } from "../model/clock.ts";
+import { RedisUnavailableError } from "../model/errors.ts";
 import * as limits from "../model/limits.ts";
 import type { ResolvedQueueOptions } from "../model/queue-options.ts";
 import { AuditStore } from "./audit-store.ts";
@@ -70,10 +71,20 @@ export class JobStore {
   async enqueue(jobs: readonly NewJob[], timeoutMs: number): Promise<EnqueueReply[]> {
     await this.open();
     const options = { list: enqueueList(jobs), timeoutMs };
-    return enqueueReplies(
-      await this.#runner.run(scripts.enqueue, this.#enqueueArguments(), options),
-      jobs.length,
-    );
+    const reply = await this.#runner.run(scripts.enqueue, this.#enqueueArguments(), options);
+    return this.enqueueReplies(reply, jobs.length);
+  }
+
+  /** @throws IncompatibleDataError, RedisUnavailableError, see `enqueue-call.ts` */
+  enqueueReplies(reply: unknown, jobs: number): EnqueueReply[] {
+    try {
+      return enqueueReplies(reply, jobs);
+    } catch (error) {
+      if (error instanceof RedisUnavailableError) {
+        this.#opening = undefined; // the next try looks what has become of the change
+      }
+      throw error;
+    }
   }
 
   /** What `enqueue` would send, for a pipeline: the script's SHA-1, the number of its keys, keys and arguments. */

@@ -44,31 +44,46 @@ export class ShardLayout {
   }
 
   /**
-   * Checks one shard before its first use. Where the queue was spread over another number of shards and
-   * holds no job, it is spread anew.
+   * Checks one shard before its first use, or again after it was found with a mark. Where the queue was
+   * spread over another number of shards before this object's first call and holds no job, it is spread anew.
    *
-   * @throws IncompatibleDataError if it holds jobs, or data of another kind or of a newer release
+   * @throws IncompatibleDataError if it holds jobs, or data of another kind or of a newer release, or has been
+   *   spread anew since the first call
    */
   async open(tag: string): Promise<void> {
-    if (this.tags.length > 1) {
-      this.#openingHome ??= this.#openHome().catch((error: unknown) => {
-        this.#openingHome = undefined;
-        throw error;
-      });
-      await this.#openingHome;
-    }
-    const { note } = await this.#readSettled(tag);
-    if (note !== NOT_NOTED && note !== this.#ownNote) {
-      await this.#change(note);
+    const wasOpen = this.#openingHome !== undefined;
+    this.#openingHome ??= this.#openHome().catch((error: unknown) => {
+      this.#openingHome = undefined;
+      throw error;
+    });
+    await this.#openingHome;
+    if (wasOpen || tag !== this.#name) {
+      await this.#check(tag);
     }
   }
 
   async #openHome(): Promise<void> {
     const { note } = await this.#readSettled(this.#name);
-    const isNew = note === NOT_NOTED && (await this.#replace(this.#name, note, this.#ownNote));
-    if (!isNew && note !== this.#ownNote) {
+    const isNew = note === NOT_NOTED;
+    // A queue with one shard is noted by its first enqueue.
+    const isDone = isNew && (this.tags.length === 1 || (await this.#replace(this.#name, note, this.#ownNote)));
+    if (!isDone && note !== this.#ownNote) {
       await this.#change(note);
     }
+  }
+
+  /** Another note than the home's was left by a process that died. */
+  async #check(tag: string): Promise<void> {
+    const { note } = await this.#readSettled(tag);
+    if (note === NOT_NOTED || note === this.#ownNote) {
+      return;
+    }
+    const home = await this.#readSettled(this.#name);
+    const shards = shardsNoted(home.note);
+    if (home.note !== NOT_NOTED && String(shards) !== this.#ownNote) {
+      throw shardsChanged(shards);
+    }
+    await this.#change(note);
   }
 
   /** Once at a time, however many shards found another note. */
@@ -222,15 +237,11 @@ export class ShardLayout {
   }
 }
 
-/** What a producer hears that finds another note than its own. */
-export function shardsChanged(note: string): IncompatibleDataError {
-  const shards = shardsNoted(note);
+/** What a producer hears whose queue was spread anew while it ran. */
+export function shardsChanged(shards: number): IncompatibleDataError {
   return new IncompatibleDataError(
-    isMark(note)
-      ? `the queue's shards are being changed, they were ${shards}: the job was not stored. If the process that ` +
-          "changes them has died, the next one that opens the queue completes it"
-      : `the queue is spread over ${count(shards, "shard")} since this process started: ` +
-          `start it again with shards: ${shards}; the job was not stored`,
+    `the queue is spread over ${count(shards, "shard")} since this process started: ` +
+      `start it again with shards: ${shards}; the job was not stored`,
   );
 }
 
