@@ -66,7 +66,7 @@ export class Worker<T = unknown>
     const onError = (error: unknown) => this.#reportError(error);
     this.#options = { ...resolved, backoff: guardBackoff(resolved.backoff, onError) };
     const { shards, options: rules, subscriber, telemetry } = this.#core;
-    const slots = new Slots(() => this.#countFree());
+    const slots = new Slots(() => this.#countFree(), shards.length);
     this.#executor = new Executor({
       telemetry,
       workerId: this.id,

@@ -17,7 +17,7 @@ function claimers(answers: readonly (readonly Answer[])[]) {
   const held: string[] = [];
   const silence = gate<ClaimReply>();
   const settled = gate();
-  const slots = new Slots(() => 1 - held.length);
+  const slots = new Slots(() => 1 - held.length, 1);
   const reply = (id: string): ClaimReply => {
     const now = monotonicNow();
     const job = {

@@ -35,6 +35,9 @@ export interface ClaimerOptions {
   readonly onFailure: (error: unknown, durationMs: number) => void;
 }
 
+/** By how much the quickest round trip grows with each claim, so that a slower network is noticed within some dozens. */
+const ROUND_TRIP_FORGETTING = 1.05;
+
 type Sleep = "awake" | "until-free" | "until-due" | "until-retry";
 
 export class Claimer implements Part {
@@ -50,7 +53,8 @@ export class Claimer implements Part {
   #isWatching = false;
   #isStopped = false;
   #loop: Promise<void> | undefined;
-  #roundTripMs = 0;
+  /** Of the quickest of the last claims: others waited for this process, or for a busy Redis. */
+  #roundTripMs = Number.POSITIVE_INFINITY;
   #lastLookAt: number | undefined;
   #couldLookSince = Number.POSITIVE_INFINITY;
 
@@ -109,7 +113,7 @@ export class Claimer implements Part {
         await this.#sleepFor("until-retry", retryPauseMs(this.#failures));
       } else if (reply.lookInMs !== undefined && !this.#isWoken) {
         await this.#sleepFor("until-due", reply.lookInMs);
-      } else if (this.#isFar && slots.free > 0) {
+      } else if (this.#isFar && slots.free > 0 && slots.free < CLAIM_BATCH_JOBS) {
         await setImmediate(); // more are free once handlers that do nothing have run
       }
     }
@@ -157,7 +161,8 @@ export class Claimer implements Part {
     this.#firstSentAt = undefined;
     this.#failures = 0;
     this.#isWatching = reply.lookInMs !== undefined;
-    this.#roundTripMs = reply.clock.answeredAt - reply.clock.askedAt;
+    const roundTripMs = reply.clock.answeredAt - reply.clock.askedAt;
+    this.#roundTripMs = Math.min(roundTripMs, this.#roundTripMs * ROUND_TRIP_FORGETTING);
     this.#lastLookAt = monotonicNow();
     this.#couldLookSince = this.#lastLookAt;
     if (maxJobs > 0 || reply.jobs.length > 0) {
@@ -168,7 +173,8 @@ export class Claimer implements Part {
 
   /**
    * With many slots, each claim takes half of them: so Redis works on one half while this process runs
-   * the other. With few, or with Redis far away, a call costs more than that gains.
+   * the other. With few, or with Redis far away, a call costs more than that gains. Claims on several
+   * shards overlap each other.
    */
   get #claimSize(): number {
     const half = Math.ceil(this.#options.worker.concurrency / 2);
@@ -176,9 +182,10 @@ export class Claimer implements Part {
     return isWhole ? CLAIM_BATCH_JOBS : Math.min(CLAIM_BATCH_JOBS, half);
   }
 
-  /** Whether the last claim was under way for longer than this process has to do for short jobs in all slots. */
+  /** Whether a claim is under way for longer than this process has to do for short jobs in all slots. */
   get #isFar(): boolean {
-    return this.#roundTripMs > this.#options.worker.concurrency * SHORT_JOB_MS;
+    const { slots, worker } = this.#options;
+    return !slots.areShared && this.#roundTripMs > worker.concurrency * SHORT_JOB_MS;
   }
 
   #sleepFor(sleep: Sleep, delayMs?: number): Promise<void> {

@@ -4,14 +4,20 @@
  * slots reserved.
  */
 export class Slots {
+  /** Whether the claims of several shards share them. */
+  readonly areShared: boolean;
   readonly #countFree: () => number;
   #reserved = 0;
   readonly #line: (() => void)[] = [];
   #isTurnScheduled = false;
 
-  /** @param countFree slots that no delivery holds */
-  constructor(countFree: () => number) {
+  /**
+   * @param countFree slots that no delivery holds
+   * @param shards how many claim
+   */
+  constructor(countFree: () => number, shards: number) {
     this.#countFree = countFree;
+    this.areShared = shards > 1;
   }
 
   /** Slots for which nothing is claimed. */

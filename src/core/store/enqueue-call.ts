@@ -5,7 +5,7 @@ import type { RedisArgument } from "./client.ts";
 import type { EnqueueReply, NewJob } from "./messages.ts";
 import { flatReply, readItems, text } from "./replies.ts";
 import { shardsChanged } from "./shard-layout.ts";
-import { isMark, shardsNoted } from "./shard-note.ts";
+import { isMark } from "./shard-note.ts";
 
 export function enqueueList(jobs: readonly NewJob[]): RedisArgument[] {
   const list: RedisArgument[] = [];
@@ -22,8 +22,10 @@ export function enqueueReplies(reply: unknown, jobs: number): EnqueueReply[] {
   if (Number(first) < 0) {
     const note = text(second);
     throw isMark(note)
-      ? new RedisUnavailableError("the number of the queue's shards is being changed by another process")
-      : shardsChanged(shardsNoted(note));
+      ? new RedisUnavailableError(
+          "the number of the queue's shards is being changed by another process",
+        )
+      : shardsChanged(note);
   }
   const flat = flatReply("enqueue", reply, jobs * 2, 2);
   return readItems(flat, 0, 2, (at) => {

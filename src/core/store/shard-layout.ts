@@ -66,7 +66,8 @@ export class ShardLayout {
     const { note } = await this.#readSettled(this.#name);
     const isNew = note === NOT_NOTED;
     // A queue with one shard is noted by its first enqueue.
-    const isDone = isNew && (this.tags.length === 1 || (await this.#replace(this.#name, note, this.#ownNote)));
+    const isDone =
+      isNew && (this.tags.length === 1 || (await this.#replace(this.#name, note, this.#ownNote)));
     if (!isDone && note !== this.#ownNote) {
       await this.#change(note);
     }
@@ -79,9 +80,8 @@ export class ShardLayout {
       return;
     }
     const home = await this.#readSettled(this.#name);
-    const shards = shardsNoted(home.note);
-    if (home.note !== NOT_NOTED && String(shards) !== this.#ownNote) {
-      throw shardsChanged(shards);
+    if (home.note !== NOT_NOTED && shardsNoted(home.note) !== this.tags.length) {
+      throw shardsChanged(home.note);
     }
     await this.#change(note);
   }
@@ -101,7 +101,7 @@ export class ShardLayout {
     const { note } = await this.#read(this.#name);
     throw new IncompatibleDataError(
       `the shards of the queue ${JSON.stringify(this.#name)} are changed by other processes at the ` +
-        `same time, to ${shardsNoted(note)}: start all of them with the same number`,
+        `same time (noted now: ${note}): start all of them with the same number`,
     );
   }
 
@@ -124,7 +124,7 @@ export class ShardLayout {
     tags.delete(this.#name);
     const states = new Map([[this.#name, home]]);
     await Promise.all([...tags].map(async (tag) => states.set(tag, await this.#readSettled(tag))));
-    this.#refuseIfJobs(before, [...states.values()]);
+    this.#refuseIfJobs([...states.values()]);
     if (this.#isSpread(states)) {
       return true;
     }
@@ -132,15 +132,30 @@ export class ShardLayout {
     if (!(await this.#replace(this.#name, home.note, mark))) {
       return false;
     }
-    const marked = await Promise.all([...tags].map((tag) => this.#mark(tag, mark)));
-    if (marked.includes(false)) {
-      await this.#giveUp(tags, mark);
+    if (!(await this.#markAll(tags, mark))) {
       return false;
     }
+    // From here on nothing is given back: the answer may be lost of a change that was made.
     if (!(await this.#replace(this.#name, mark, this.#ownNote))) {
       return false;
     }
     return this.#replaceAll(tags, mark, this.#ownNote);
+  }
+
+  /** @returns whether all have it; otherwise it is taken back, so that producers can go on */
+  async #markAll(tags: Iterable<string>, mark: string): Promise<boolean> {
+    const marking = await Promise.allSettled([...tags].map((tag) => this.#mark(tag, mark)));
+    if (marking.every((each) => each.status === "fulfilled" && each.value)) {
+      return true;
+    }
+    const failed = marking.find((each) => each.status === "rejected");
+    if (!failed) {
+      await this.#giveBack(tags, mark);
+      return false;
+    }
+    // The first failure tells more than another one; marks that stay are those of a dead process.
+    await this.#giveBack(tags, mark).catch(() => undefined);
+    throw failed.reason;
   }
 
   /** A shard that has the new number already keeps it, with its jobs. */
@@ -149,8 +164,7 @@ export class ShardLayout {
     return note === this.#ownNote || (await this.#replace(tag, note, mark));
   }
 
-  /** So that producers can go on. */
-  async #giveUp(tags: Iterable<string>, mark: string): Promise<void> {
+  async #giveBack(tags: Iterable<string>, mark: string): Promise<void> {
     const { note } = await this.#read(this.#name);
     if (note === mark) {
       const before = String(shardsNoted(mark));
@@ -161,17 +175,17 @@ export class ShardLayout {
 
   /** Whether another process with this number was first. */
   #isSpread(states: ReadonlyMap<string, ShardState>): boolean {
-    const notes = this.tags.map((tag) => states.get(tag)!.note);
-    return (
-      states.get(this.#name)!.note === this.#ownNote &&
-      notes.every((note) => note === this.#ownNote || note === NOT_NOTED)
+    return [...states].every(
+      ([tag, { note }]) =>
+        note === this.#ownNote || (note === NOT_NOTED && this.tags.includes(tag)),
     );
   }
 
-  #refuseIfJobs(shards: number, states: readonly ShardState[]): void {
-    const hidden = states.filter(({ note }) => note !== this.#ownNote);
-    const jobs = hidden.reduce((sum, state) => sum + state.jobs, 0);
-    if (jobs > 0) {
+  #refuseIfJobs(states: readonly ShardState[]): void {
+    const hidden = states.filter(({ note, jobs }) => note !== this.#ownNote && jobs > 0);
+    if (hidden.length > 0) {
+      const jobs = hidden.reduce((sum, state) => sum + state.jobs, 0);
+      const shards = this.#numberBefore(hidden[0]!.note);
       throw new IncompatibleDataError(
         `the queue ${JSON.stringify(this.#name)} is spread over ${count(shards, "shard")} and holds ` +
           `${count(jobs, "job")}: drain it before its shards are changed to ${this.#ownNote}, ` +
@@ -182,14 +196,7 @@ export class ShardLayout {
 
   /** Jobs without a note are those of a queue with one shard. */
   #numberBefore(note: string): number {
-    const shards = shardsNoted(note);
-    if (!Number.isInteger(shards) || shards < 0 || shards > MAX_SHARDS) {
-      throw new IncompatibleDataError(
-        `this queue's data says that it has ${JSON.stringify(note)} shards, not a number from 1 to ` +
-          `${MAX_SHARDS}: something other than holdfast has changed its keys`,
-      );
-    }
-    return shards || 1;
+    return validShards(note) || 1;
   }
 
   /** @returns false where jobs lie, or something else than `from` is noted by now */
@@ -204,10 +211,12 @@ export class ShardLayout {
 
   /** A mark is given time to go: it stays only where its process died. */
   async #readSettled(tag: string): Promise<ShardState> {
-    const giveUpAt = monotonicNow() + CHANGE_PATIENCE_MS;
     let state = await this.#read(tag);
+    let seen = { note: state.note, at: monotonicNow() };
     while (isMark(state.note) && state.note !== this.#deadMark) {
-      if (monotonicNow() >= giveUpAt) {
+      if (state.note !== seen.note) {
+        seen = { note: state.note, at: monotonicNow() };
+      } else if (monotonicNow() - seen.at >= CHANGE_PATIENCE_MS) {
         this.#deadMark = state.note;
         break;
       }
@@ -238,11 +247,23 @@ export class ShardLayout {
 }
 
 /** What a producer hears whose queue was spread anew while it ran. */
-export function shardsChanged(shards: number): IncompatibleDataError {
+export function shardsChanged(note: string): IncompatibleDataError {
+  const shards = validShards(note);
   return new IncompatibleDataError(
     `the queue is spread over ${count(shards, "shard")} since this process started: ` +
       `start it again with shards: ${shards}; the job was not stored`,
   );
+}
+
+function validShards(note: string): number {
+  const shards = shardsNoted(note);
+  if (!Number.isInteger(shards) || shards < 0 || shards > MAX_SHARDS) {
+    throw new IncompatibleDataError(
+      `this queue's data says that it has ${JSON.stringify(note)} shards, not a number from 1 to ` +
+        `${MAX_SHARDS}: something other than holdfast has changed its keys`,
+    );
+  }
+  return shards;
 }
 
 function count(number: number, what: string): string {
