@@ -173,19 +173,25 @@ export class Claimer implements Part {
 
   /**
    * With many slots, each claim takes half of them: so Redis works on one half while this process runs
-   * the other. With few, or with Redis far away, a call costs more than that gains. Claims on several
-   * shards overlap each other.
+   * the other. With few, or with Redis far away, a call costs more than that gains.
    */
   get #claimSize(): number {
     const half = Math.ceil(this.#options.worker.concurrency / 2);
-    const isWhole = half < CLAIM_SIZE_WORTH_SPLITTING || this.#isFar;
-    return isWhole ? CLAIM_BATCH_JOBS : Math.min(CLAIM_BATCH_JOBS, half);
+    return this.#hasMany && !this.#isFar ? Math.min(CLAIM_BATCH_JOBS, half) : CLAIM_BATCH_JOBS;
   }
 
-  /** Whether a claim is under way for longer than this process has to do for short jobs in all slots. */
+  get #hasMany(): boolean {
+    return this.#options.worker.concurrency >= 2 * CLAIM_SIZE_WORTH_SPLITTING;
+  }
+
+  /**
+   * Whether a claim is under way for longer than this process has to do for short jobs in all slots. Not
+   * where the claims on several shards overlap each other.
+   */
   get #isFar(): boolean {
     const { slots, worker } = this.#options;
-    return !slots.areShared && this.#roundTripMs > worker.concurrency * SHORT_JOB_MS;
+    const shortJobsMs = worker.concurrency * SHORT_JOB_MS;
+    return this.#hasMany && !slots.areShared && this.#roundTripMs > shortJobsMs;
   }
 
   #sleepFor(sleep: Sleep, delayMs?: number): Promise<void> {
