@@ -265,9 +265,8 @@ test("of 20 idle workers, a job costs one wake-up and the calls of one", async (
       await scene.queue.enqueue("x");
       await monitor.until("ack", 1);
     });
-    const publications = commands.flatMap(({ inner }) =>
-      inner.filter(([command]) => command!.includes("PUBLISH")),
-    );
+    const inner = commands.flatMap((each) => each.inner);
+    const publications = inner.filter(([command]) => command!.includes("PUBLISH"));
     const heading = "One job, 20 idle workers";
     expectBudget(heading, "Client commands", describeCalls(commands));
     expectBudget(heading, "Wake-ups", String(publications.length));

@@ -52,6 +52,57 @@ describe("a sharded queue", () => {
       expect.stringContaining('orphan "lost": nowhere'),
     ]);
   });
+
+  test("with jobs in shards that its number does not have is a danger, until they are looked for there", async () => {
+    const prefix = uniqueName("prefix");
+    const redis = rawRedis(server.url);
+    const open = () => {
+      const queue = new Queue<number>("lost", { connection: server.url, prefix, shards: 8 });
+      onTestFinished(() => queue.close());
+      return queue;
+    };
+    await open().enqueueMany(Array.from({ length: 50 }, (_, id) => ({ data: 1, id: `id-${id}` })));
+    const keysOf = (tag: string) => queueKeys(prefix, tag);
+    await redis.hset(keysOf("lost").meta, "shards", 2);
+    const outside = shardTags("lost", 8).filter((tag) => !shardTags("lost", 2).includes(tag));
+    const counts = await Promise.all(outside.map((tag) => redis.hlen(keysOf(tag).jobs)));
+    const jobs = counts.reduce((sum, count) => sum + count);
+    const where = outside
+      .filter((_, index) => counts[index]! > 0)
+      .map((tag) => Number(tag.split("/")[1]))
+      .toSorted((a, b) => a - b)
+      .map((shard) => `${shard} (stored with shards: 8)`);
+    const found = await diagnosisOf(server.url, "--prefix", prefix);
+    expect(found.code).toBe(1);
+    expect(findingsOf(found.diagnosis, "danger")).toEqual([
+      `shards: ${jobs} jobs lie where no worker with shards: 2, as noted, looks: in shard ${where.join(", ")}`,
+    ]);
+    expect((await open().stats()).due).toBe(50);
+    expect((await diagnosisOf(server.url, "--prefix", prefix)).code).toBe(0);
+  });
+
+  test("whose number a dead process was changing is told, until the change is completed", async () => {
+    const prefix = uniqueName("prefix");
+    const open = () => {
+      const queue = new Queue<number>("half", { connection: server.url, prefix, shards: 3 });
+      onTestFinished(() => queue.close());
+      return queue;
+    };
+    const markAdvice = async () =>
+      findingsOf((await diagnosisOf(server.url, "--prefix", prefix)).diagnosis, "advice").filter(
+        (text) => text.startsWith("shards: "),
+      );
+    await open().enqueue(1);
+    expect(await markAdvice()).toEqual([]);
+    for (const tag of ["half", shardTags("half", 3)[1]!]) {
+      await rawRedis(server.url).hset(queueKeys(prefix, tag).meta, "shards", "3:dead");
+      expect(await markAdvice()).toEqual([
+        "shards: the number of shards, noted as 3, is being changed, or a process died while it did so",
+      ]);
+      await open().stats();
+      expect(await markAdvice()).toEqual([]);
+    }
+  });
 });
 
 describe("more queues than are looked at", () => {

@@ -4,11 +4,14 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import {
   DurabilityError,
   EnqueueUnconfirmedError,
+  IncompatibleDataError,
   Queue,
   QueueFullError,
   type QueueOptions,
 } from "../../src/index.ts";
+import * as scripts from "../../src/scripts/generated.ts";
 import { type FaultProxy, startFaultProxy } from "../helpers/fault-proxy.ts";
+import { startHostileServer } from "../helpers/hostile-server.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { uniqueName } from "../helpers/redis.ts";
 import { type ReplicatedRedis, startReplicatedRedis } from "../helpers/replicated-redis.ts";
@@ -79,6 +82,60 @@ describe("a wait for nothing", () => {
     expect((await fresh.enqueue("x", { id: "x", durability: long })).status).toBe("duplicate");
   });
 });
+
+describe("a queue that is spread anew meanwhile, with a replica that is stopped", () => {
+  test("stores nothing, and does not say that the job is only not confirmed", async () => {
+    const { redis, replica, near, far } = await openScene();
+    await replica.kill("SIGSTOP");
+    await redis.hset(`holdfast:{${far.name}}:meta`, "shards", 5);
+    const outcome = await failureOf(far.enqueue("x", { id: "x", durability: short }));
+    expect(outcome).toBeInstanceOf(IncompatibleDataError);
+    expect(String(outcome)).toContain("over 5 shards since this process started");
+    expect(await redis.hkeys(`holdfast:{${near.name}}:jobs`)).toHaveLength(1);
+  });
+
+  test("by a process that died: not confirmed only once it is stored", async () => {
+    const { redis, replica, near, far } = await openScene();
+    await far.cancel((await redis.hkeys(`holdfast:{${far.name}}:jobs`))[0]!);
+    await replica.kill("SIGSTOP");
+    await redis.hset(`holdfast:{${far.name}}:meta`, "shards", "1:dead");
+    const outcome = await failureOf(far.enqueue("x", { id: "x", durability: short }));
+    expect(outcome).toBeInstanceOf(DurabilityError);
+    expect(await near.get("x")).toMatchObject({ data: "x" });
+  });
+});
+
+/** Between the two calls of one pipeline, which on a real server nobody can do at will. */
+test.each([
+  [0, "DurabilityError"],
+  [1, "stored"],
+])(
+  "a queue that is spread anew within a group, %d replicas: the jobs before are %s",
+  async (replicas, before) => {
+    const integers = (...values: number[]) =>
+      `*${values.length}\r\n${values.map((value) => `:${value}\r\n`).join("")}`;
+    const server = await startHostileServer(([command, first]) => {
+      const name = command!.toUpperCase();
+      if (name === "WAIT") return `:${replicas}\r\n`;
+      if (name === "EVAL") return integers(...Array<number>(400).fill(1));
+      if (name === "INFO") return "$0\r\n\r\n";
+      if (name !== "EVALSHA") return `-ERR unknown command '${name}'\r\n`;
+      return first === scripts.open.sha1 ? integers(1, 1, 0) : integers(-1, 5);
+    });
+    onTestFinished(() => server.stop());
+    const queue = new Queue<string>("queue", { connection: server.url, wakeups: false });
+    onTestFinished(() => queue.close());
+    const ids = Array.from({ length: 300 }, (_, n) => `job-${n}`);
+    const results = await Promise.allSettled(
+      ids.map((id) => queue.enqueue("x", { id, durability: short })),
+    );
+    const kinds = results.map((each) =>
+      each.status === "rejected" ? (each.reason as Error).name : "stored",
+    );
+    expect(new Set(kinds.slice(0, 200))).toEqual(new Set([before]));
+    expect(new Set(kinds.slice(200))).toEqual(new Set(["IncompatibleDataError"]));
+  },
+);
 
 describe("a connection that is lost", () => {
   test("between the script's answer and the wait's: neither counts", async () => {

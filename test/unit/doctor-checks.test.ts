@@ -188,8 +188,9 @@ describe("a queue", () => {
       verify: verify && report,
     };
   }
+  const plain = { name: "q", shardCount: 1, outsiders: [], isMarked: false, failures: [] };
   const judge = (...shards: ShardFacts[]) =>
-    faults(checkQueue({ name: "q", shardCount: shards.length, shards, failures: [] }));
+    faults(checkQueue({ ...plain, shardCount: shards.length, shards }));
 
   test("that works has nothing but ok", () => {
     expect(judge(shardOf({ delayed: 5, due: 3, age: 1_000, processing: 2 }))).toEqual([]);
@@ -234,10 +235,23 @@ describe("a queue", () => {
     ]);
   });
 
+  test("with jobs in many shards that it does not have names some of them", () => {
+    const outsiders = Array.from({ length: 12 }, (_, shard) => ({
+      shard: shard === 0 ? undefined : shard,
+      jobs: 100,
+      notedShards: shard === 1 ? 16 : 0,
+    }));
+    const [found] = faults(checkQueue({ ...plain, shards: [shardOf({})], outsiders }));
+    expect(found).toBe(
+      "shards danger: 1,200 jobs lie where no worker with shards: 1, as noted, looks: " +
+        "in shard that of the plain name, 1 (stored with shards: 16), 2, 3, 4, 5, 6, 7, 8, 9, 2 more",
+    );
+  });
+
   test("whose data cannot be read is a danger if it is not ours, and unknown otherwise", () => {
     const failure = { shard: undefined, server: "127.0.0.1:6379" };
     const found = checkQueue({
-      name: "q",
+      ...plain,
       shardCount: 0,
       shards: [],
       failures: [

@@ -25,13 +25,15 @@ type NameOf = (args: readonly string[]) => string;
 /** It slows the server down: never measure times meanwhile. */
 export class CommandMonitor {
   readonly #admin: Redis;
-  readonly #adminAddress: string;
   readonly #nameOf: NameOf;
   readonly #looks = new Set<() => void>();
   #connection!: MonitorConnection;
   #seen: SeenCommand[] = [];
-  /** What the admin asked for last: a fence, if one is waited for. */
-  #lastOfAdmin = "";
+  readonly #fencePrefix = `fence-${randomUUID()}-`;
+  #sentFences = 0;
+  #lastFence = 0;
+  /** Where the last fence came from: the admin's client may connect anew. */
+  #adminAddress = "";
 
   /**
    * To be closed.
@@ -40,17 +42,15 @@ export class CommandMonitor {
    * @throws Error if the server cannot be reached or refuses
    */
   static async open(admin: Redis, nameOf: NameOf = commandName): Promise<CommandMonitor> {
-    const address = / addr=(\S+)/.exec(await admin.client("INFO"))?.[1] ?? "";
-    const monitor = new CommandMonitor(admin, address, nameOf);
+    const monitor = new CommandMonitor(admin, nameOf);
     monitor.#connection = await MonitorConnection.open(admin.options, (command) =>
       monitor.#note(command),
     );
     return monitor;
   }
 
-  private constructor(admin: Redis, adminAddress: string, nameOf: NameOf) {
+  private constructor(admin: Redis, nameOf: NameOf) {
     this.#admin = admin;
-    this.#adminAddress = adminAddress;
     this.#nameOf = nameOf;
   }
 
@@ -68,7 +68,7 @@ export class CommandMonitor {
     this.#seen = [];
     await Promise.race([call(), this.#connection.ended]);
     await this.#fence();
-    return this.#seen;
+    return this.#seen.filter(({ connection }) => connection !== this.#adminAddress);
   }
 
   /**
@@ -82,9 +82,11 @@ export class CommandMonitor {
 
   /** A server's commands are shown in order: once the fence is here, so is what came before it. */
   async #fence(): Promise<void> {
-    const fence = `fence-${randomUUID()}`;
-    await Promise.race([this.#admin.echo(fence), this.#connection.ended]);
-    await this.#until(() => this.#lastOfAdmin === fence);
+    this.#sentFences += 1;
+    const number = this.#sentFences;
+    const shown = this.#until(() => this.#lastFence >= number);
+    const answered = this.#admin.echo(`${this.#fencePrefix}${number}`);
+    await Promise.all([shown, Promise.race([answered, this.#connection.ended])]);
   }
 
   async #until(isOver: () => boolean): Promise<void> {
@@ -104,9 +106,10 @@ export class CommandMonitor {
   #note({ atMs, source, args }: ShownCommand): void {
     if (source === "lua") {
       this.#seen.at(-1)?.inner.push(args); // a script is shown before what it calls
-    } else if (source === this.#adminAddress) {
-      this.#lastOfAdmin = args[1] ?? "";
-    } else {
+    } else if (args[1]?.startsWith(this.#fencePrefix)) {
+      this.#lastFence = Number(args[1].slice(this.#fencePrefix.length));
+      this.#adminAddress = source;
+    } else if (source !== this.#adminAddress) {
       this.#seen.push({ connection: source, name: this.#nameOf(args), atMs, inner: [] });
     }
     for (const look of this.#looks) look();

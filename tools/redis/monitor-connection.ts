@@ -66,7 +66,9 @@ export class MonitorConnection {
     return new Promise((resolve) => {
       let unanswered = requests.length;
       // Nothing in a line is ever anything but ASCII: the server escapes the rest.
-      const lines = createInterface({ input: socket.setEncoding("latin1") });
+      const input = socket.setEncoding("latin1");
+      // However late the second byte of a line's end comes, it begins no other line.
+      const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
       lines.on("error", () => undefined); // the socket's own, which `ended` tells of
       lines.on("line", (line) => {
         if (unanswered === 0) {

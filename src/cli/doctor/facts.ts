@@ -41,6 +41,13 @@ export interface ShardFacts {
   readonly verify: VerifyReport | undefined;
 }
 
+interface OutsiderFacts {
+  readonly shard: number | undefined;
+  readonly jobs: number;
+  /** As noted in this shard; 0 where nothing is. */
+  readonly notedShards: number;
+}
+
 /** Why a shard could not be looked at. */
 interface ShardFailure {
   readonly shard: number | undefined;
@@ -55,6 +62,10 @@ export interface QueueFacts {
   /** Over how many shards it is spread, as it is noted in Redis. */
   readonly shardCount: number;
   readonly shards: readonly ShardFacts[];
+  /** Those of them that are none of the noted number's: no worker with that number looks there. */
+  readonly outsiders: readonly OutsiderFacts[];
+  /** Whether a shard is marked as one whose number of shards is being changed. */
+  readonly isMarked: boolean;
   readonly failures: readonly ShardFailure[];
 }
 
@@ -212,7 +223,7 @@ async function lookAtQueues(options: DoctorOptions, tags: readonly Tag[]): Promi
 }
 
 type Look =
-  | { readonly facts: ShardFacts; readonly notedShards: number }
+  | { readonly facts: ShardFacts; readonly notedShards: number; readonly isMarked: boolean }
   | { readonly failure: ShardFailure };
 
 async function lookAt(prefix: string, tag: Tag, signal: AbortSignal): Promise<Look> {
@@ -225,7 +236,8 @@ async function lookAt(prefix: string, tag: Tag, signal: AbortSignal): Promise<Lo
     }
     const stats = queueStats(await reader.readStats());
     const verify = signal.aborted ? undefined : await audit(reader.audit, false, signal);
-    return { facts: { ...place, stats, verify }, notedShards: reader.shards };
+    const { shards: notedShards, isMarked } = reader;
+    return { facts: { ...place, stats, verify }, notedShards, isMarked };
   } catch (error) {
     if (!(error instanceof HoldfastError)) {
       throw error;
@@ -250,6 +262,10 @@ function queueFacts(name: string, looks: readonly Look[]): QueueFacts {
     name,
     shardCount,
     shards: used.length > 0 ? used : shards,
+    outsiders: seen
+      .filter(({ facts }) => !tags.has(tagOf(name, facts)) && jobsOf(facts) > 0)
+      .map(({ facts, notedShards }) => ({ shard: facts.shard, jobs: jobsOf(facts), notedShards })),
+    isMarked: seen.some((look) => look.isMarked),
     failures: looks.flatMap((look) => ("failure" in look ? look.failure : [])),
   };
 }
@@ -259,9 +275,12 @@ function tagOf(name: string, { shard }: ShardFacts): string {
 }
 
 /** So is the plain name of a sharded queue, which only notes their number, and a shard of former days. */
-function isEmpty({ stats, verify }: ShardFacts): boolean {
-  const { delayed, due, processing, dead } = stats;
-  return delayed + due + processing + dead === 0 && (verify?.breachCount ?? 0) === 0;
+function isEmpty(facts: ShardFacts): boolean {
+  return jobsOf(facts) === 0 && (facts.verify?.breachCount ?? 0) === 0;
+}
+
+function jobsOf({ stats }: ShardFacts): number {
+  return stats.delayed + stats.due + stats.processing + stats.dead;
 }
 
 function describeData({ dataVersion, wrongParts }: QueueReader): string {

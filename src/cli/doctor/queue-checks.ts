@@ -6,6 +6,7 @@ import { advice, danger, type Finding, ok, unknown } from "./finding.ts";
 /** Work that has been due for longer has too few workers, or none. */
 const MAX_DUE_AGE_MS = 60_000;
 const LISTED_BREACHES = 3;
+const LISTED_SHARDS = 10;
 
 export function checkQueue(queue: QueueFacts): Finding[] {
   const { shards, failures } = queue;
@@ -22,11 +23,49 @@ export function checkQueue(queue: QueueFacts): Finding[] {
   return [
     ...failed,
     ...(failed.length > 0 ? [] : [ok("data", "the data is of a version that this release knows")]),
+    ...checkOutsiders(queue),
+    ...checkMark(queue),
     checkWork(shards),
     ...checkPaused(shards),
     checkDead(shards),
     checkAudit(shards),
   ];
+}
+
+/** They belong to another number of shards than the queue has. */
+function checkOutsiders({ outsiders, shardCount }: QueueFacts): Finding[] {
+  if (outsiders.length === 0) {
+    return [];
+  }
+  const jobs = outsiders.reduce((sum, outsider) => sum + outsider.jobs, 0);
+  const listed = outsiders.slice(0, LISTED_SHARDS).map(({ shard, notedShards }) => {
+    const place = shard === undefined ? "that of the plain name" : `${shard}`;
+    return notedShards > 0 ? `${place} (stored with shards: ${notedShards})` : place;
+  });
+  const more = outsiders.length > listed.length ? [`${outsiders.length - listed.length} more`] : [];
+  const where = [...listed, ...more].join(", ");
+  const noted = `where no worker with shards: ${Math.max(shardCount, 1)}, as noted, looks`;
+  return [
+    danger(
+      "shards",
+      `${whole(jobs)} ${jobs === 1 ? "job lies" : "jobs lie"} ${noted}: in shard ${where}`,
+      "drain the queue, start it with the number of shards that they were stored with, drain it " +
+        "again, then change the number as docs/operations.md says",
+    ),
+  ];
+}
+
+function checkMark({ isMarked, shardCount }: QueueFacts): Finding[] {
+  const noted = Math.max(shardCount, 1);
+  return isMarked
+    ? [
+        advice(
+          "shards",
+          `the number of shards, noted as ${noted}, is being changed, or a process died while it did so`,
+          `look again; if this stays, call stats() on a new Queue with shards: ${noted}, which completes it`,
+        ),
+      ]
+    : [];
 }
 
 function checkWork(shards: readonly ShardFacts[]): Finding {

@@ -30,17 +30,36 @@ export async function enqueueDurably(
     endsAt,
   );
   return batches.flatMap((batch, index): (EnqueueReply | HoldfastError)[] => {
-    const reply = replies[index];
-    if (reply instanceof HoldfastError) {
-      return batch.map(() => reply);
+    const stored = readReplies(store, replies[index], batch.length);
+    if (stored instanceof HoldfastError) {
+      return batch.map(() => stored);
     }
     if (confirmed instanceof HoldfastError) {
       return batch.map(() => confirmed);
     }
     if (isEnough(confirmed, level)) {
-      return store.enqueueReplies(reply, batch.length);
+      return stored;
     }
     const shortfall = { required: level.required, confirmed, timeoutMs: waitedMs };
     return batch.map(({ id }) => new DurabilityError([id], shortfall));
   });
+}
+
+/** To be read before the confirmation: jobs that the script refused are not stored, however many replicas answer. */
+function readReplies(
+  store: JobStore,
+  reply: unknown,
+  jobs: number,
+): EnqueueReply[] | HoldfastError {
+  if (reply instanceof HoldfastError) {
+    return reply;
+  }
+  try {
+    return store.enqueueReplies(reply, jobs);
+  } catch (error) {
+    if (error instanceof HoldfastError) {
+      return error;
+    }
+    throw error;
+  }
 }

@@ -5,13 +5,15 @@ import type { Connection } from "./connection.ts";
 import { queueKeys } from "./keys.ts";
 import { flatReply, text } from "./replies.ts";
 import { ScriptRunner } from "./script-runner.ts";
-import { shardsNoted } from "./shard-note.ts";
+import { isMark, shardsNoted } from "./shard-note.ts";
 
 export interface QueueReader {
   /** 0 for a queue that was never used. */
   readonly dataVersion: number;
   /** Over how many shards the queue is spread, as noted here; 0 where nothing is noted. */
   readonly shards: number;
+  /** Whether that number is being changed, or was when the process that did so died. */
+  readonly isMarked: boolean;
   /** Parts whose key is of a type that is not holdfast's; then nothing else can be read. */
   readonly wrongParts: readonly string[];
   readonly audit: AuditStore;
@@ -30,6 +32,7 @@ export async function readQueue(
   return {
     dataVersion: Number(version),
     shards: shardsNoted(text(note)) || 0,
+    isMarked: isMark(text(note)),
     wrongParts: wrongParts.map(text),
     audit: new AuditStore(connection, runner),
     readStats: async () => flatReply("stats", await runner.run(scripts.stats, {}), 15).map(Number),
