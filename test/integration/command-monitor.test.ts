@@ -1,19 +1,15 @@
 /** The monitor that counts commands, in the tests as in the bench: nothing it is shown is lost or changed. */
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { CommandMonitor } from "../../tools/redis/command-monitor.ts";
 import { findFreePort } from "../../tools/redis/free-port.ts";
 import { startLocalServer } from "../../tools/redis/local-server.ts";
-import { MonitorConnection } from "../../tools/redis/monitor-connection.ts";
-import type { ShownCommand } from "../../tools/redis/monitor-line.ts";
 import { type RedisServer, startServer } from "../../tools/redis/start-server.ts";
 import { makeCertificates } from "../helpers/certificates.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { provideServer } from "../helpers/provide.ts";
 import { rawRedis } from "../helpers/redis.ts";
-import { waitFor } from "../helpers/wait-for.ts";
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -96,31 +92,6 @@ describe("the admin's own commands do not count", () => {
     });
     expect(seen.map(({ name }) => name)).toEqual(["ECHO"]);
   });
-});
-
-test("a line that comes in two parts, with a pause between the two bytes of its end, is one line", async () => {
-  const clients = new Set<Socket>();
-  const split = createServer((socket) => {
-    clients.add(socket);
-    socket.once("data", () => socket.write("+OK\r"));
-  });
-  split.listen(0, "127.0.0.1");
-  await once(split, "listening");
-  onTestFinished(async () => {
-    const closed = once(split, "close");
-    split.close();
-    for (const client of clients) client.destroy();
-    await closed;
-  });
-  const { port } = split.address() as AddressInfo;
-  const shown: ShownCommand[] = [];
-  const connection = await MonitorConnection.open({ port }, (command) => shown.push(command));
-  onTestFinished(() => connection.close());
-  const pausedAt = performance.now();
-  await waitFor(() => performance.now() - pausedAt > 200); // longer than readline waits by itself
-  for (const client of clients) client.write('\n+1.5 [0 127.0.0.1:1] "PING"\r\n');
-  await Promise.race([waitFor(() => shown.length > 0), connection.ended]);
-  expect(shown.map(({ args }) => args)).toEqual([["PING"]]);
 });
 
 describe("arguments are shown byte for byte", () => {

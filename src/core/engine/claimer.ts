@@ -11,9 +11,8 @@
  * come back with the next reply. The repeat asks for no other jobs, so it waits for no slot, and a shard
  * that does not answer keeps none from the others.
  */
-import { setImmediate } from "node:timers/promises";
 import { untraced } from "../../telemetry/contexts.ts";
-import { monotonicNow, startTimer } from "../model/clock.ts";
+import { monotonicNow, nextTurn, startTimer } from "../model/clock.ts";
 import { CLAIM_BATCH_JOBS, CLAIM_SIZE_WORTH_SPLITTING, SHORT_JOB_MS } from "../model/limits.ts";
 import type { ResolvedWorkerOptions } from "../model/worker-options.ts";
 import type { JobStore } from "../store/job-store.ts";
@@ -114,7 +113,7 @@ export class Claimer implements Part {
       } else if (reply.lookInMs !== undefined && !this.#isWoken) {
         await this.#sleepFor("until-due", reply.lookInMs);
       } else if (this.#isFar && slots.free > 0 && slots.free < CLAIM_BATCH_JOBS) {
-        await setImmediate(); // more are free once handlers that do nothing have run
+        await nextTurn(); // more are free once handlers that do nothing have run
       }
     }
     if (this.#failures > 0) {

@@ -32,6 +32,13 @@ export function startBackgroundTimer(delayMs: number, callback: () => void): Tim
   return { cancel: () => clearTimeout(timeout) };
 }
 
+/** Resolves once all that is ready to run by now has run. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 /** Resolves after `delayMs`, or as soon as the signal aborts. */
 export function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
