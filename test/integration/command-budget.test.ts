@@ -122,13 +122,13 @@ describe("a worker's own duties", () => {
     });
   });
 
-  test("a claim of 50 while more are due", async () => {
+  test("a claim of 100 while more are due", async () => {
     const scene = await openScene();
     await scene.queue.pause();
-    await scene.enqueue(100);
+    await scene.enqueue(200);
     const held = gate();
-    await scene.idleWorker(() => held.promise, { concurrency: 100 });
-    await expectDuty("Claims 50 for 100 slots, more are due", scene, "claim", async () => {
+    await scene.idleWorker(() => held.promise, { concurrency: 200 });
+    await expectDuty("Claims 100 for 200 slots, more are due", scene, "claim", async () => {
       await scene.queue.resume();
       await monitor.until("claim", 1);
       held.resolve();
@@ -280,7 +280,7 @@ describe("a busy worker", () => {
   const jobs = 2_000;
 
   // Exact, for the handler does nothing: all jobs of one claim end in the same turn of the event loop.
-  test.each([1, 10, 100, 1_000])("at concurrency %d", async (concurrency) => {
+  test.each([1, 10, 200, 1_000])("at concurrency %d", async (concurrency) => {
     const scene = await openScene();
     await scene.queue.pause();
     await scene.enqueue(jobs);

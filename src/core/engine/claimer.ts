@@ -53,7 +53,7 @@ export class Claimer implements Part {
   #isStopped = false;
   #loop: Promise<void> | undefined;
   /** Of the quickest of the last claims: others waited for this process, or for a busy Redis. */
-  #roundTripMs = Number.POSITIVE_INFINITY;
+  #roundTripMs: number | undefined;
   #lastLookAt: number | undefined;
   #couldLookSince = Number.POSITIVE_INFINITY;
 
@@ -161,7 +161,10 @@ export class Claimer implements Part {
     this.#failures = 0;
     this.#isWatching = reply.lookInMs !== undefined;
     const roundTripMs = reply.clock.answeredAt - reply.clock.askedAt;
-    this.#roundTripMs = Math.min(roundTripMs, this.#roundTripMs * ROUND_TRIP_FORGETTING);
+    this.#roundTripMs = Math.min(
+      roundTripMs,
+      (this.#roundTripMs ?? roundTripMs) * ROUND_TRIP_FORGETTING,
+    );
     this.#lastLookAt = monotonicNow();
     this.#couldLookSince = this.#lastLookAt;
     if (maxJobs > 0 || reply.jobs.length > 0) {
@@ -190,7 +193,7 @@ export class Claimer implements Part {
   get #isFar(): boolean {
     const { slots, worker } = this.#options;
     const shortJobsMs = worker.concurrency * SHORT_JOB_MS;
-    return this.#hasMany && !slots.areShared && this.#roundTripMs > shortJobsMs;
+    return this.#hasMany && !slots.areShared && (this.#roundTripMs ?? 0) > shortJobsMs;
   }
 
   #sleepFor(sleep: Sleep, delayMs?: number): Promise<void> {
