@@ -279,8 +279,8 @@ describe("a busy worker", () => {
   const heading = "2,000 jobs on a busy worker";
   const jobs = 2_000;
 
-  // Exact, for the handler does nothing: all jobs of one claim end in the same turn of the event loop.
-  test.each([1, 10, 200, 1_000])("at concurrency %d", async (concurrency) => {
+  // Exact, for all jobs of one claim end in one turn; but at 100 it takes 50 or 100, by how far Redis is.
+  test.each([1, 10, 100, 200, 1_000])("at concurrency %d", async (concurrency) => {
     const scene = await openScene();
     await scene.queue.pause();
     await scene.enqueue(jobs);
@@ -292,9 +292,9 @@ describe("a busy worker", () => {
       await waitFor(() => worker.health().unsettled === 0);
     });
     const calls = commands.filter(({ name }) => name !== "resume");
-    const inner = calls.flatMap((call) => call.inner);
-    const perJob = [calls, inner].map(({ length }) => (length / jobs).toFixed(2));
-    expectBudget(heading, String(concurrency), describeCalls(calls), ...perJob);
+    const perJob = [calls, calls.flatMap(({ inner }) => inner)].map(({ length }) => length / jobs);
+    const figures = [describeCalls(calls), ...perJob.map((count) => count.toFixed(2))];
+    if (concurrency !== 100) expectBudget(heading, String(concurrency), ...figures);
     expect(calls.length / jobs).toBeLessThan(concurrency < 100 ? 2.01 / concurrency : 0.05);
   });
 });

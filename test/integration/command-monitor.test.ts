@@ -97,11 +97,14 @@ describe("the admin's own commands do not count", () => {
 
 describe("arguments are shown byte for byte", () => {
   const everyByte = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte)).join("");
+  const everyOtherByte = everyByte.replaceAll(/["\\]/g, "");
   const plain = {
     none: "",
     "a space": " ",
     "line ends": "\r\n\n\r\t\u0007\b",
     "more than one language": Buffer.from("größe ☃ \u2028").toString("latin1"),
+    "every other byte": everyOtherByte,
+    "more than a chunk": everyOtherByte.repeat(300),
   };
 
   test.each(Object.entries(plain))("%s", async (_, text) => {
