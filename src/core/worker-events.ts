@@ -57,7 +57,10 @@ export interface WorkerEventMap<T> {
   "lease-lost": [LeaseLostEvent];
   /** Expired leases were given back. */
   stalled: [StalledEvent];
-  /** Nothing is due and nothing is running any more. */
+  /**
+   * The worker had work, and has none any more: all its jobs have ended, and nothing more is due, as far
+   * as Redis has told it. Of a queue that is paused, nothing is due.
+   */
   drained: [];
   /**
    * Something failed that the worker goes on from by itself, such as a lost connection. A jump of

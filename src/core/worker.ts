@@ -48,8 +48,6 @@ export class Worker<T = unknown>
   readonly #reporter = new Reporter<T>(this);
   readonly #executor: Executor;
   readonly #shards: readonly ShardWorker[];
-  /** Shards that had no due job at their last look, since a job was last claimed. */
-  readonly #emptyShards = new Set<number>();
   #lastJump: { readonly shard: number; readonly jumpMs: number; readonly at: number } | undefined;
   #state: WorkerState = "new";
   #starting: Promise<void> | undefined;
@@ -86,7 +84,7 @@ export class Worker<T = unknown>
           executor: this.#executor,
           slots,
           subscriber,
-          onLook: ({ jobs }) => this.#onLook(index, jobs.length),
+          onQuiet: () => this.#reportIfDrained(),
           onClockJump: (jump) => this.#onClockJump(index, jump),
           onExpired: (ids) => this.#reporter.report("stalled", { ids }),
           onError,
@@ -218,20 +216,6 @@ export class Worker<T = unknown>
     return isBacklogged ? 0 : this.#executor.free;
   }
 
-  #onLook(shard: number, claimed: number): void {
-    if (claimed > 0) {
-      this.#hasWorked = true;
-      this.#emptyShards.clear();
-      return;
-    }
-    this.#emptyShards.add(shard);
-    const areAllEmpty = this.#emptyShards.size === this.#shards.length;
-    if (this.#hasWorked && areAllEmpty && this.#executor.held === 0) {
-      this.#hasWorked = false;
-      this.#reporter.report("drained");
-    }
-  }
-
   /** Shards of one node notice the same jump, each at its next look. */
   #onClockJump(shard: number, jump: ClockJumpError): void {
     const last = this.#lastJump;
@@ -270,6 +254,16 @@ export class Worker<T = unknown>
       } else if (outcome.kind === "bury") {
         this.#reporter.report("dead", { id, job, reason: outcome.reason, error });
       }
+    }
+    this.#hasWorked = true;
+    this.#reportIfDrained();
+  }
+
+  #reportIfDrained(): void {
+    const isIdle = this.#executor.unended === 0 && this.#shards.every(({ isQuiet }) => isQuiet);
+    if (isIdle && this.#hasWorked) {
+      this.#hasWorked = false;
+      this.#reporter.report("drained");
     }
   }
 

@@ -119,7 +119,10 @@ describe("a worker on all shards", () => {
     const { queue } = shardedQueue();
     await queue.enqueueMany(numbers.map((data) => ({ data })));
     let done = 0;
-    const worker = await testWorker(queue, () => void (done += 1), { concurrency: 3 });
+    const worker = await testWorker(queue, () => void (done += 1), {
+      concurrency: 3,
+      pollIntervalMs: 3_600_000,
+    });
     const drained = gate<number>();
     worker.on("drained", () => drained.resolve(done));
     expect(await drained.promise).toBe(numbers.length);

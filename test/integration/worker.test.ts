@@ -219,18 +219,6 @@ describe("events", () => {
     await queue.enqueue(2);
     await done.full;
   });
-
-  test("drained tells that nothing is due and nothing is running", async () => {
-    const { queue } = testQueue<number>();
-    await queue.enqueueMany(Array.from({ length: 25 }, (_, data) => ({ data })));
-    let handled = 0;
-    const worker = new Worker(queue, () => void (handled += 1), { concurrency: 5 });
-    const drained = once(worker, "drained");
-    await worker.start();
-    await drained;
-    expect(handled).toBe(25);
-    await worker.close();
-  });
 });
 
 test.each([

@@ -52,6 +52,7 @@ function claimers(answers: readonly (readonly Answer[])[]) {
         held.push(id);
         if (held.length === 2) settled.resolve();
       },
+      onQuiet: () => undefined,
       onLook: () => undefined,
       onFailure: () => undefined,
     });

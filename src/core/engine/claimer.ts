@@ -28,6 +28,8 @@ export interface ClaimerOptions {
   readonly worker: ResolvedWorkerOptions;
   readonly slots: Slots;
   readonly accept: (job: ClaimedJob, token: number, sentAt: number) => void;
+  /** Called when nothing more was due, and it begins to wait until that changes. */
+  readonly onQuiet: () => void;
   /** Called after each look that could have found jobs. */
   readonly onLook: (reply: ClaimReply) => void;
   /** Called after each look that Redis did not answer well. */
@@ -54,6 +56,7 @@ export class Claimer implements Part {
   #loop: Promise<void> | undefined;
   /** Of the quickest of the last claims: others waited for this process, or for a busy Redis. */
   #roundTripMs: number | undefined;
+  #lastLookSentAt: number | undefined;
   #lastLookAt: number | undefined;
   #couldLookSince = Number.POSITIVE_INFINITY;
 
@@ -64,6 +67,11 @@ export class Claimer implements Part {
   /** When the last look was answered, on the monotonic clock. */
   get lastLookAt(): number | undefined {
     return this.#lastLookAt;
+  }
+
+  /** When the look was sent after which it waits until more is due; undefined while it does not. */
+  get quietSince(): number | undefined {
+    return this.#sleep === "until-due" ? this.#lastLookSentAt : undefined;
   }
 
   /** How long it could have looked without having done so: 0 while all slots are taken. */
@@ -165,6 +173,7 @@ export class Claimer implements Part {
       roundTripMs,
       (this.#roundTripMs ?? roundTripMs) * ROUND_TRIP_FORGETTING,
     );
+    this.#lastLookSentAt = sentAt;
     this.#lastLookAt = monotonicNow();
     this.#couldLookSince = this.#lastLookAt;
     if (maxJobs > 0 || reply.jobs.length > 0) {
@@ -202,9 +211,10 @@ export class Claimer implements Part {
         resolve();
         return;
       }
+      const { slots, onQuiet } = this.#options;
       const resume = () => {
         timer?.cancel();
-        this.#options.slots.leaveLine(resume);
+        slots.leaveLine(resume);
         this.#sleep = "awake";
         this.#resume = undefined;
         resolve();
@@ -212,9 +222,8 @@ export class Claimer implements Part {
       this.#sleep = sleep;
       this.#resume = resume;
       const timer = delayMs === undefined ? undefined : startTimer(delayMs, resume);
-      if (sleep === "until-free") {
-        this.#options.slots.lineUp(resume);
-      }
+      if (sleep === "until-free") slots.lineUp(resume);
+      if (sleep === "until-due") onQuiet();
     });
   }
 }

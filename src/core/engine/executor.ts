@@ -82,6 +82,7 @@ export class Executor implements Part {
   readonly #deliveries = new Set<Delivery>();
   /** Those that are about to start. */
   readonly #accepted: Delivery[] = [];
+  #unended = 0;
   #isStopped = false;
   #onIdle: (() => void)[] = [];
 
@@ -100,6 +101,11 @@ export class Executor implements Part {
     return this.#deliveries.size;
   }
 
+  /** Deliveries whose end is not told yet. */
+  get unended(): number {
+    return this.#unended;
+  }
+
   /** How many more may be claimed. */
   get free(): number {
     const { concurrency, prefetch } = this.#options.worker;
@@ -112,6 +118,7 @@ export class Executor implements Part {
     lease.telemetry = this.#options.telemetry.startDelivery(claimed);
     const delivery = new Delivery(claimed, lease, source);
     this.#deliveries.add(delivery);
+    this.#unended += 1;
     source.keeper.add(lease);
     // More than there are slots come where the answer of a claim was lost and others took its slots.
     if (this.#isStopped || this.free < 0) {
@@ -247,6 +254,7 @@ export class Executor implements Part {
     const report = (settlement: Settlement) => {
       const { claimed, job } = delivery;
       const { token: fencingToken } = lease;
+      this.#unended -= 1;
       this.#options.onEnd({
         id: claimed.id,
         fencingToken,

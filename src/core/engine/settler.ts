@@ -44,13 +44,17 @@ export class Settler implements Part {
   readonly #burials: Batcher<Burial, Answer>;
   readonly #stopping = new AbortController();
   #unsettled = 0;
+  #lastRetrySentAt = Number.NEGATIVE_INFINITY;
   #onIdle: (() => void)[] = [];
 
   constructor(store: JobStore, onError: (error: unknown) => void) {
     this.#store = store;
     this.#onError = onError;
     this.#acks = this.#batcher((leases) => store.ack(leases));
-    this.#retries = this.#batcher((items) => store.nack(items));
+    this.#retries = this.#batcher((items) => {
+      this.#lastRetrySentAt = monotonicNow();
+      return store.nack(items);
+    });
     this.#burials = this.#batcher((items) => store.bury(items));
     // Each outcome that waits for its next try listens: no leak, however many there are.
     setMaxListeners(0, this.#stopping.signal);
@@ -63,6 +67,11 @@ export class Settler implements Part {
   /** Outcomes without an answer yet. */
   get unsettled(): number {
     return this.#unsettled;
+  }
+
+  /** When jobs were last sent back to run again: a look sent after that has seen them. */
+  get lastRetrySentAt(): number {
+    return this.#lastRetrySentAt;
   }
 
   /** Never rejects: a failure is reported, and ends in "unconfirmed". */

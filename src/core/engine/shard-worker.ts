@@ -25,8 +25,8 @@ export interface ShardWorkerOptions {
   readonly slots: Slots;
   /** Opens the subscriber; undefined where the queue works without wake-ups. */
   readonly subscriber: (() => Subscriber) | undefined;
-  /** Called after each look. */
-  readonly onLook: (reply: ClaimReply) => void;
+  /** Called when nothing more was due, and its claims begin to wait until that changes. */
+  readonly onQuiet: () => void;
   /** Called when the clock of the shard's Redis has jumped. */
   readonly onClockJump: (jump: ClockJumpError) => void;
   /** Called with the ids of jobs whose leases had expired. */
@@ -61,6 +61,7 @@ export class ShardWorker implements Part {
       worker,
       slots,
       accept: (job, token, sentAt) => executor.accept(job, token, sentAt, this),
+      onQuiet: options.onQuiet,
       onLook: (reply) => this.#onLook(reply),
       onFailure: (error, durationMs) => {
         options.telemetry.noteFailedClaim(error, durationMs);
@@ -77,6 +78,12 @@ export class ShardWorker implements Part {
       },
       onError,
     });
+  }
+
+  /** Whether nothing more is due, as far as Redis has told it: not where a job was given back since. */
+  get isQuiet(): boolean {
+    const { quietSince } = this.claimer;
+    return quietSince !== undefined && quietSince > this.settler.lastRetrySentAt;
   }
 
   start(): void {
@@ -108,6 +115,5 @@ export class ShardWorker implements Part {
     this.reaper.noteLeaseEnd(reply.leaseEndsInMs);
     const jump = this.#clockWatch.note(reply.clock);
     if (jump) this.#options.onClockJump(jump);
-    this.#options.onLook(reply);
   }
 }
