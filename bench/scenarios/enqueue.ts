@@ -5,11 +5,10 @@ import {
   type Scenario,
   type ScenarioContext,
 } from "../support/scenario.ts";
-import { addCommands, cpuUnit, seenDuring } from "../support/work.ts";
+import { addCommands, cpuUnit, seenDuring, warmUpJobs } from "../support/work.ts";
 
 const delayMs = 60 * 60 * 1_000;
 const quickShare = 0.1;
-const warmUpJobs = 20_000;
 const countedJobs = 1_000;
 const togetherSize = 1_000;
 const bulkSize = 10_000;
@@ -73,7 +72,7 @@ interface Case {
 }
 
 async function measureEnqueue(
-  { server, openQueue }: ScenarioContext,
+  { server, openQueue, isQuick }: ScenarioContext,
   peer: BenchPeer,
   figures: Figures,
   { facts, way: { request }, argument }: Case,
@@ -81,7 +80,7 @@ async function measureEnqueue(
   const { jobs } = argument;
   const queue = openQueue(peer);
   const producer = await queue.startProducer();
-  await producer.ask(request, { ...argument, jobs: Math.min(jobs, warmUpJobs) });
+  await producer.ask(request, { ...argument, jobs: isQuick ? jobs : warmUpJobs(jobs) });
   const [result, serverCpu] = await server.withCpu(() =>
     producer.ask<{ elapsedMs: number; cpuMicroseconds: number }>(request, argument),
   );

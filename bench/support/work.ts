@@ -18,8 +18,6 @@ const countedJobs = { least: 1_000, ofEachSlot: 20, ofEachSlotQuick: 5 };
 const smallPayloadBytes = 16;
 const dayMs = 24 * 60 * 60 * 1_000;
 const fillTimeoutMs = 600_000;
-/** About a second of each peer's work, and no more than what is measured. */
-const warmUpJobs = 20_000;
 const quickWarmUpJobs = 500;
 
 export const cpuUnit = "µs";
@@ -50,6 +48,14 @@ interface CountedDrain extends DrainSettings {
   readonly peer: BenchPeer;
 }
 
+/**
+ * Until a job's processor time falls no more: with jobs that do nothing, some 100,000 for holdfast and the
+ * floor, some 20,000 for the others. Where jobs are slow and few, four times as many as are measured.
+ */
+export function warmUpJobs(measuredJobs: number): number {
+  return Math.min(4 * measuredJobs, 100_000);
+}
+
 function startWorkerProcesses(queue: BenchQueue, count: number): Promise<BenchProcess[]> {
   return Promise.all(Array.from({ length: count }, () => queue.startWorkerProcess()));
 }
@@ -62,8 +68,9 @@ export async function loadAndDrain(
 ): Promise<DrainResult> {
   const queue = openQueue(peer, settings);
   const workers = await startWorkerProcesses(queue, processes);
+  const warmUp = isQuick ? quickWarmUpJobs : warmUpJobs(jobs);
   for (const process of workers) {
-    await queue.warmUp(process, worker, isQuick ? quickWarmUpJobs : Math.min(jobs, warmUpJobs));
+    await queue.warmUp(process, worker, Math.ceil(warmUp / processes));
   }
   await queue.load({ jobs });
   const result = await queue.drain(workers, jobs, worker);

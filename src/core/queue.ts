@@ -214,7 +214,8 @@ export class Queue<Input = unknown, Output = Input> implements AsyncDisposable {
     const call = telemetry.startEnqueue(options);
     try {
       const resolved = resolveEnqueueOptions(options, queueOptions);
-      await this.#check([data]);
+      const checking = this.#check([data]);
+      if (checking) await checking;
       const job = newJob(data, resolved, queueOptions, telemetry, call);
       call?.noteSent([job]);
       const reply = await this.#core.shardOf(job.id).enqueue(job);

@@ -2,7 +2,7 @@
  * Group commit. A lone call goes out at once; calls made while earlier batches are on the wire wait
  * for one of them to come back, and then travel together. Nothing ever waits for a timer.
  */
-import { ClosedError, OverloadedError } from "../model/errors.ts";
+import { ClosedError, HoldfastError, OverloadedError } from "../model/errors.ts";
 import { MAX_PENDING_BYTES, MAX_PENDING_CALLS } from "../model/limits.ts";
 import type { Part } from "./part.ts";
 
@@ -14,8 +14,8 @@ interface PendingCall<Item, Reply> {
 }
 
 export interface BatcherOptions<Item, Reply> {
-  /** Sends a batch; the replies come in its order. */
-  readonly send: (items: Item[]) => Promise<Reply[]>;
+  /** Sends a batch; the replies come in its order. One that is an error rejects its call. */
+  readonly send: (items: Item[]) => Promise<(Reply | HoldfastError)[]>;
   readonly maxItems: number;
   readonly maxBytes?: number;
   readonly maxBatchesInFlight: number;
@@ -42,7 +42,7 @@ export class Batcher<Item, Reply> implements Part {
 
   /**
    * @param bytes what the item weighs against the batch's limit of bytes
-   * @throws ClosedError after a stop, OverloadedError if too many calls wait already
+   * @throws ClosedError after a stop, OverloadedError if too many calls wait already, and what was answered
    */
   add(item: Item, bytes = 0): Promise<Reply> {
     return new Promise((resolve, reject) => {
@@ -140,7 +140,12 @@ export class Batcher<Item, Reply> implements Part {
     try {
       const replies = await this.#options.send(batch.map((call) => call.item));
       for (let index = 0; index < batch.length; index += 1) {
-        batch[index]!.resolve(replies[index] as Reply);
+        const reply = replies[index] as Reply | HoldfastError;
+        if (reply instanceof HoldfastError) {
+          batch[index]!.reject(reply);
+        } else {
+          batch[index]!.resolve(reply);
+        }
       }
     } catch (error) {
       for (const call of batch) {

@@ -5,7 +5,6 @@
 import { untraced } from "../../telemetry/contexts.ts";
 import { monotonicNow } from "../model/clock.ts";
 import type { ResolvedDurability } from "../model/durability.ts";
-import { HoldfastError } from "../model/errors.ts";
 import { DURABLE_GROUP_BYTES, DURABLE_GROUP_JOBS } from "../model/limits.ts";
 import type { DurableConnection } from "../store/durable-connection.ts";
 import { enqueueDurably } from "../store/durable-enqueue.ts";
@@ -26,7 +25,7 @@ export class DurableProducer implements Part {
   readonly #store: JobStore;
   readonly #connection: DurableConnection;
   readonly #timeoutMs: number;
-  readonly #batcher: Batcher<DurableJob<TimedJob>, EnqueueOutcome>;
+  readonly #batcher: Batcher<DurableJob<TimedJob>, EnqueueReply>;
 
   constructor(store: JobStore, connection: DurableConnection, timeoutMs: number) {
     this.#store = store;
@@ -46,14 +45,10 @@ export class DurableProducer implements Part {
   }
 
   /** @throws DurabilityError if too few copies are confirmed, and as `Producer.enqueue` does */
-  async enqueue(job: DurableJob<NewJob>): Promise<EnqueueReply> {
+  enqueue(job: DurableJob<NewJob>): Promise<EnqueueReply> {
     const { durability, envelope } = job;
     const timed = timedJob(job, this.#timeoutMs + durability.timeoutMs);
-    const reply = await this.#batcher.add({ ...timed, durability }, envelope.length);
-    if (reply instanceof HoldfastError) {
-      throw reply;
-    }
-    return reply;
+    return this.#batcher.add({ ...timed, durability }, envelope.length);
   }
 
   /** Resolves when all jobs taken before are answered for. */

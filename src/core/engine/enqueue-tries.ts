@@ -43,11 +43,14 @@ export async function sendUntilAnswered(
   let open = jobs;
   let lastFailure: HoldfastError | undefined;
   for (let failures = 1; open.length > 0; failures += 1) {
-    const earliest = Math.min(...open.map(({ deadline }) => deadline));
+    const earliest = open.reduce((least, { deadline }) => Math.min(least, deadline), Infinity);
     const tryMs = Math.max(ENQUEUE_TRY_MIN_MS, Math.ceil(earliest - monotonicNow()));
     const answers = await withDeadline(send(open, tryMs), tryMs, noAnswer(lastFailure)).catch(
       (error: unknown) => sameForAll(open, error),
     );
+    if (open === jobs && !answers.some(isUnanswered)) {
+      return answers; // nearly always
+    }
     const pauseMs = retryPauseMs(failures);
     const retryAt = monotonicNow() + pauseMs;
     const again: TimedJob[] = [];

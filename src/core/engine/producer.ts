@@ -1,21 +1,15 @@
 /** Sends new jobs in batches, and repeats a batch without an answer until its time is up. */
 import { untraced } from "../../telemetry/contexts.ts";
-import { HoldfastError } from "../model/errors.ts";
 import { BATCHES_IN_FLIGHT, ENQUEUE_BATCH_BYTES, ENQUEUE_BATCH_JOBS } from "../model/limits.ts";
 import type { JobStore } from "../store/job-store.ts";
 import type { EnqueueReply, NewJob } from "../store/messages.ts";
 import { Batcher } from "./batcher.ts";
-import {
-  type EnqueueOutcome,
-  sendUntilAnswered,
-  timedJob,
-  type TimedJob,
-} from "./enqueue-tries.ts";
+import { sendUntilAnswered, timedJob, type TimedJob } from "./enqueue-tries.ts";
 import type { Part } from "./part.ts";
 
 export class Producer implements Part {
   readonly #timeoutMs: number;
-  readonly #batcher: Batcher<TimedJob, EnqueueOutcome>;
+  readonly #batcher: Batcher<TimedJob, EnqueueReply>;
 
   constructor(store: JobStore, timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
@@ -33,12 +27,8 @@ export class Producer implements Part {
   }
 
   /** @throws EnqueueUnconfirmedError, QueueFullError and what else Redis answers */
-  async enqueue(job: NewJob): Promise<EnqueueReply> {
-    const reply = await this.#batcher.add(timedJob(job, this.#timeoutMs), job.envelope.length);
-    if (reply instanceof HoldfastError) {
-      throw reply;
-    }
-    return reply;
+  enqueue(job: NewJob): Promise<EnqueueReply> {
+    return this.#batcher.add(timedJob(job, this.#timeoutMs), job.envelope.length);
   }
 
   /** Resolves when all jobs taken before are answered for. */
