@@ -47,7 +47,7 @@ for index, id in ipairs(ids) do
   reply[#reply + 1], reply[#reply + 2] = id, count
 end
 
-redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)
+redis.call("ZREM", processing_key, unpack(expired))
 if #ids > 0 then
   redis.call("HSET", attempts_key, unpack(attempts))
   redis.call("HSET", errors_key, unpack(errors))

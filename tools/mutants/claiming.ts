@@ -84,14 +84,18 @@ const taking = [
   mutant("gives an id without an envelope", "if envelope then -- an id", "if true then -- an id"),
   mutant(
     "takes what did not fit into the reply out of delayed",
-    "0, #envelopes - 1)",
-    "0, #ids - 1)",
+    "unpack(ids, 1, #envelopes)",
+    "unpack(ids)",
   ),
-  mutant("takes one job too many out of delayed", "0, #envelopes - 1)", "0, #envelopes)"),
+  mutant(
+    "leaves the last job in delayed",
+    "unpack(ids, 1, #envelopes)",
+    "unpack(ids, 1, math.max(1, #envelopes - 1))",
+  ),
   mutant("takes all out of delayed where none is due", "if #envelopes > 0 then", "if true then"),
   mutant(
     "leaves the jobs in delayed",
-    `redis.call("ZREMRANGEBYRANK", delayed_key, 0, #envelopes - 1)`,
+    `redis.call("ZREM", delayed_key, unpack(ids, 1, #envelopes))`,
     "",
   ),
   mutant("leaves a lease of nobody", `redis.call("ZREM", processing_key, long_member)`, ""),

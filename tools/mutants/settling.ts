@@ -185,15 +185,19 @@ const reap = [
     "list_from + count, #list",
   ),
   mutant("wakes for the last job of a list", "math.min(earliest_due, due)", "due"),
-  mutant("leaves the leases", `redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)`, ""),
-  mutant("removes one lease too many", "0, #expired - 1)", "0, #expired)"),
+  mutant("leaves the leases", `redis.call("ZREM", processing_key, unpack(expired))`, ""),
+  mutant(
+    "leaves the last lease",
+    "unpack(expired))",
+    "unpack(expired, 1, math.max(1, #expired - 1)))",
+  ),
   mutant("stores no attempts", `redis.call("HSET", attempts_key, unpack(attempts))`, ""),
   mutant("stores no error", `redis.call("HSET", errors_key, unpack(errors))`, ""),
   mutant("counts a batch as one", "expired_total + #ids", "expired_total + 1"),
   mutant("writes where no job is left", "if #ids > 0 then", "if true then"),
   mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)", ""),
   writesFirst(
-    `redis.call("ZREMRANGEBYRANK", processing_key, 0, #expired - 1)`,
+    `redis.call("ZREM", processing_key, unpack(expired))`,
     `if #ids > 0 then\n  redis.call("HSET", attempts_key, unpack(attempts))\nend`,
   ),
 ];

@@ -19,7 +19,8 @@ const engineTimeoutMs = 10_000;
 /** Long enough for a slow line, short enough that a missing one does not look like a hang. */
 const pullTimeoutMs = 180_000;
 const endTimeoutMs = 15_000;
-const configPath = "/data/redis.conf";
+const dataFolder = "/data";
+const configPath = `${dataFolder}/redis.conf`;
 /** The last: on the host's own network it is the server itself that finds its port taken, and ends. */
 const portTaken = /port is already allocated|address already in use|log stream ended/i;
 
@@ -161,6 +162,7 @@ class ContainerServer implements RedisServer {
   readonly host: string;
   readonly port: number;
   readonly #setup: Setup;
+  readonly #client: ContainerRuntimeClient;
   readonly #container: EngineContainer;
   readonly #withdrawCleanUp: () => void;
   #pid = 0;
@@ -172,6 +174,7 @@ class ContainerServer implements RedisServer {
     place: { setup: Setup; host: string; withdrawCleanUp: () => void },
   ) {
     this.#setup = place.setup;
+    this.#client = client;
     this.#container = client.container.getById(started.getId());
     this.#withdrawCleanUp = place.withdrawCleanUp;
     this.host = place.host;
@@ -212,6 +215,16 @@ class ContainerServer implements RedisServer {
     if (endsTheProcess(signal)) {
       await this.#container.wait();
     }
+  }
+
+  async shell(command: string): Promise<string> {
+    const options = { workingDir: dataFolder };
+    const words = ["sh", "-c", command];
+    const { output, exitCode } = await this.#client.container.exec(this.#container, words, options);
+    if (exitCode !== 0) {
+      throw new Error(`${command}: ${output}`);
+    }
+    return output;
   }
 
   async stop(): Promise<void> {

@@ -1,10 +1,11 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { access, constants } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
+import { promisify } from "node:util";
 import { findFreePort } from "./free-port.ts";
 import { launch, PortTakenError } from "./launch.ts";
 import { askServer, serveAllSlots } from "./probe.ts";
@@ -14,6 +15,7 @@ import {
   isLoneCluster,
   portAttempts,
   serverArguments,
+  shellOutputBytes,
   startTimeoutMs,
 } from "./server.ts";
 import type { RedisServer, ServerOptions, ServerSignal } from "./server.ts";
@@ -129,6 +131,11 @@ class LocalServer implements RedisServer {
     const exited = endsTheProcess(signal) ? once(child, "exit") : undefined;
     child.kill(signal);
     await exited;
+  }
+
+  async shell(command: string): Promise<string> {
+    const options = { cwd: this.#folder, maxBuffer: shellOutputBytes };
+    return (await promisify(execFile)("sh", ["-c", command], options)).stdout;
   }
 
   async stop(): Promise<void> {

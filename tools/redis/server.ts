@@ -13,6 +13,8 @@ export interface RedisServer {
   kill(signal?: ServerSignal): Promise<void>;
   /** Starts it again on the same port with the same data folder, after a clean end if it still runs. */
   restart(): Promise<void>;
+  /** Runs a shell command in the folder with the server's data, also while it is stopped; answers what it prints. */
+  shell(command: string): Promise<string>;
 }
 
 export type ServerSignal = "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT";
@@ -35,6 +37,9 @@ export interface ServerOptions {
 
 /** A server that has not come up after this long will not. */
 export const startTimeoutMs = 30_000;
+
+/** What a shell command may print. */
+export const shellOutputBytes = 64 * 1024 * 1024;
 
 /** Ports are picked at random, so a second clash in a row is already unlikely. */
 export const portAttempts = 5;

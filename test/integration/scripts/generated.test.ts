@@ -92,6 +92,10 @@ describe("each script", () => {
     expect(header).toMatch(/^-- Reply\b/m);
   });
 
+  it.each([...scriptFiles, ...sharedFiles])("$file names what it writes", ({ text }) => {
+    expect(codeLines(text).join("\n")).not.toMatch(/BYRANK|INCR|POP/); // decision 0012
+  });
+
   it.each([...scriptFiles, ...sharedFiles])("$file has no shebang line", ({ text }) => {
     expect(text).not.toMatch(/^#!/m);
   });
