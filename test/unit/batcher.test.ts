@@ -3,7 +3,12 @@ import { Batcher } from "../../src/core/engine/batcher.ts";
 import { ClosedError, OverloadedError } from "../../src/core/model/errors.ts";
 
 /** A batcher whose batches come back when the test says so. */
-function manualBatcher({ maxItems = 100, maxBytes = 1_000_000, maxBatchesInFlight = 1 } = {}) {
+function manualBatcher({
+  maxItems = 100,
+  maxBytes = 1_000_000,
+  maxBatchesInFlight = 1,
+  maxFullBatchesInFlight = 0,
+} = {}) {
   const batches: { items: number[]; answer: () => void; fail: (error: Error) => void }[] = [];
   const batcher = new Batcher<number, string>({
     send: (items) =>
@@ -13,6 +18,7 @@ function manualBatcher({ maxItems = 100, maxBytes = 1_000_000, maxBatchesInFligh
     maxItems,
     maxBytes,
     maxBatchesInFlight,
+    maxFullBatchesInFlight,
   });
   return { batcher, batches };
 }
@@ -67,6 +73,22 @@ describe("group commit", () => {
     expect(batches.map(({ items }) => items)).toEqual([[0, 1, 2], [3], [4], [5], [6]]);
     for (const batch of batches) batch.answer();
     await Promise.all(calls);
+  });
+
+  test("what fills a batch goes out in its turn, also beside more batches than others may", async () => {
+    const bounds = { maxItems: 2, maxBytes: 100, maxFullBatchesInFlight: 4 };
+    const { batcher, batches } = manualBatcher(bounds);
+    const sizes = [1, 1, 60, 60, 1, 1, 1, 1, 1];
+    const calls = sizes.map((bytes, index) => batcher.add(index, bytes));
+    const full = [[0, 1], [2], [3, 4], [5, 6]];
+    expect(batches.map(({ items }) => items)).toEqual(full);
+    await turn();
+    expect(batches.map(({ items }) => items)).toEqual(full);
+    batches[0]!.answer();
+    await turn();
+    expect(batches.map(({ items }) => items)).toEqual([...full, [7, 8]]);
+    for (const batch of batches) batch.answer();
+    expect(await Promise.all(calls)).toEqual(sizes.map((_, index) => String(index)));
   });
 
   test("a failed batch rejects its own calls only", async () => {

@@ -1,6 +1,7 @@
 /**
  * Group commit. A lone call goes out at once; calls made while earlier batches are on the wire wait
- * for one of them to come back, and then travel together. Nothing ever waits for a timer.
+ * for one of them to come back, and then travel together. Nothing ever waits for a timer. What fills a
+ * batch gains nothing by waiting, and may go out while the next calls are still being made.
  */
 import { ClosedError, HoldfastError, OverloadedError } from "../model/errors.ts";
 import { MAX_PENDING_BYTES, MAX_PENDING_CALLS } from "../model/limits.ts";
@@ -19,6 +20,8 @@ export interface BatcherOptions<Item, Reply> {
   readonly maxItems: number;
   readonly maxBytes?: number;
   readonly maxBatchesInFlight: number;
+  /** Batches on the wire up to which a full one goes out at once. Default: none, each waits for its turn. */
+  readonly maxFullBatchesInFlight?: number;
   /** Only items of the same group travel together. Default: all are of one group. */
   readonly groupOf?: (item: Item) => string;
 }
@@ -64,6 +67,7 @@ export class Batcher<Item, Reply> implements Part {
       }
       this.#pending.push({ item, bytes, resolve, reject });
       this.#pendingBytes += bytes;
+      this.#sendFull();
       this.#scheduleFlush();
     });
   }
@@ -84,9 +88,24 @@ export class Batcher<Item, Reply> implements Part {
     });
   }
 
+  /** Whether what waits fills a batch. */
+  get #isFull(): boolean {
+    const { maxItems, maxBytes = Number.POSITIVE_INFINITY } = this.#options;
+    return this.#pending.length >= maxItems || this.#pendingBytes >= maxBytes;
+  }
+
+  #sendFull(): void {
+    const { maxFullBatchesInFlight = 0 } = this.#options;
+    while (this.#isFull && this.#batchesInFlight < maxFullBatchesInFlight) {
+      this.#sendBatch();
+    }
+  }
+
   /** After the current round of promise callbacks, so that calls made in it share a batch. */
   #scheduleFlush(): void {
-    if (!this.#isFlushScheduled && this.#batchesInFlight < this.#options.maxBatchesInFlight) {
+    const { maxBatchesInFlight } = this.#options;
+    const isWorth = this.#pending.length > 0 && this.#batchesInFlight < maxBatchesInFlight;
+    if (isWorth && !this.#isFlushScheduled) {
       this.#isFlushScheduled = true;
       process.nextTick(() => {
         this.#isFlushScheduled = false;
@@ -96,17 +115,22 @@ export class Batcher<Item, Reply> implements Part {
   }
 
   #flush(): void {
+    this.#sendFull();
     while (this.#pending.length > 0 && this.#batchesInFlight < this.#options.maxBatchesInFlight) {
-      const batch = this.#takeBatch();
-      this.#batchesInFlight += 1;
-      void this.#send(batch).finally(() => {
-        this.#batchesInFlight -= 1;
-        this.#flush();
-        if (this.#pending.length === 0 && this.#batchesInFlight === 0) {
-          for (const resolve of this.#onIdle.splice(0)) resolve();
-        }
-      });
+      this.#sendBatch();
     }
+  }
+
+  #sendBatch(): void {
+    const batch = this.#takeBatch();
+    this.#batchesInFlight += 1;
+    void this.#send(batch).finally(() => {
+      this.#batchesInFlight -= 1;
+      this.#flush();
+      if (this.#pending.length === 0 && this.#batchesInFlight === 0) {
+        for (const resolve of this.#onIdle.splice(0)) resolve();
+      }
+    });
   }
 
   #takeBatch(): PendingCall<Item, Reply>[] {

@@ -1,6 +1,11 @@
 /** Sends new jobs in batches, and repeats a batch without an answer until its time is up. */
 import { untraced } from "../../telemetry/contexts.ts";
-import { BATCHES_IN_FLIGHT, ENQUEUE_BATCH_BYTES, ENQUEUE_BATCH_JOBS } from "../model/limits.ts";
+import {
+  BATCHES_IN_FLIGHT,
+  ENQUEUE_BATCH_BYTES,
+  ENQUEUE_BATCH_JOBS,
+  FULL_BATCHES_IN_FLIGHT,
+} from "../model/limits.ts";
 import type { JobStore } from "../store/job-store.ts";
 import type { EnqueueReply, NewJob } from "../store/messages.ts";
 import { Batcher } from "./batcher.ts";
@@ -19,6 +24,7 @@ export class Producer implements Part {
       maxItems: ENQUEUE_BATCH_JOBS,
       maxBytes: ENQUEUE_BATCH_BYTES,
       maxBatchesInFlight: BATCHES_IN_FLIGHT,
+      maxFullBatchesInFlight: FULL_BATCHES_IN_FLIGHT,
     });
   }
 

@@ -67,6 +67,8 @@ export const VERIFY_MAX_DISTINCT = 100_000;
 
 /** Batches of one kind on the wire: one being built by the server while the next one travels. */
 export const BATCHES_IN_FLIGHT = 2;
+/** Of new jobs, where they fill batches: so that Redis works while the next ones are made. */
+export const FULL_BATCHES_IN_FLIGHT = 5;
 /** Calls waiting for their batch, by number and by bytes: what a producer may pile up in memory. */
 export const MAX_PENDING_CALLS = 100_000;
 export const MAX_PENDING_BYTES = 256 * MIB;

@@ -34,6 +34,7 @@ export class JobStore {
   readonly #runner: ScriptRunner;
   readonly #asBuffers: boolean;
   #opening: Promise<void> | undefined;
+  #isOpen = false;
 
   /** @param tag the hash tag of the shard whose jobs it stores */
   constructor(
@@ -61,15 +62,21 @@ export class JobStore {
    * @throws UnsafeRedisError, IncompatibleDataError
    */
   open(): Promise<void> {
-    this.#opening ??= untraced(() => this.#check()).catch((error: unknown) => {
-      this.#opening = undefined;
-      throw error;
-    });
+    this.#opening ??= untraced(() => this.#check()).then(
+      () => {
+        this.#isOpen = true;
+      },
+      (error: unknown) => {
+        this.#opening = undefined;
+        throw error;
+      },
+    );
     return this.#opening;
   }
 
   async enqueue(jobs: readonly NewJob[], timeoutMs: number): Promise<EnqueueReply[]> {
-    await this.open();
+    // Sent in this very turn, so that Redis works while the caller makes the next jobs.
+    if (!this.#isOpen) await this.open();
     const options = { list: enqueueList(jobs), timeoutMs };
     const reply = await this.#runner.run(scripts.enqueue, this.#enqueueArguments(), options);
     return this.enqueueReplies(reply, jobs.length);
@@ -81,7 +88,8 @@ export class JobStore {
       return enqueueReplies(reply, jobs);
     } catch (error) {
       if (error instanceof RedisUnavailableError) {
-        this.#opening = undefined; // the next try looks what has become of the change
+        this.#isOpen = false; // the next try looks what has become of the change
+        this.#opening = undefined;
       }
       throw error;
     }
