@@ -109,7 +109,7 @@ export class BenchQueue {
   async warmUp(worker: BenchProcess, settings: WorkerSettings, jobs: number): Promise<void> {
     const target = { ...this.#workerTarget(worker), queue: "warm-up" };
     const producer = await this.#start("producer.mjs", target);
-    await producer.ask("load", { jobs });
+    await producer.ask("load", { jobs }, drainTimeoutMs);
     await producer.kill();
     await worker.ask("open", { target, ...settings });
     await untilAcknowledged([worker], jobs);

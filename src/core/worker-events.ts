@@ -59,7 +59,8 @@ export interface WorkerEventMap<T> {
   stalled: [StalledEvent];
   /**
    * The worker had work, and has none any more: all its jobs have ended, and nothing more is due, as far
-   * as Redis has told it. Of a queue that is paused, nothing is due.
+   * as Redis has told it. Of a queue that is paused, nothing is due. Up to `pollIntervalMs` late where a job of
+   * this worker went back, to run again later.
    */
   drained: [];
   /**

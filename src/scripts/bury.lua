@@ -40,7 +40,7 @@ end
 local entries, forgotten = entries_after(errors_key, ids, reasons, {})
 
 if #leases > 0 then
-  redis.call("ZREM", processing_key, unpack(leases))
+  redis.call("ZREM", processing_key, "") -- removes nothing: a full Redis refuses a script whose first write adds
   if #attempts > 0 then
     redis.call("HSET", attempts_key, unpack(attempts))
   end
@@ -54,5 +54,6 @@ if #leases > 0 then
     redis.call("ZADD", dead_key, unpack(scores))
     redis.call("HSET", meta_key, "buried", buried + #scores / 2)
   end
+  redis.call("ZREM", processing_key, unpack(leases))
 end
 return reply

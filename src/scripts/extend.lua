@@ -10,17 +10,16 @@ local list, list_from = ARGV, 2 -- each: id, token
 
 local now = now_ms()
 milliseconds(visibility_timeout_ms)
-local reply, leases, scores = {}, {}, {}
+local reply, scores = {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
   reply[index] = lease and 1 or 0
   if lease then
-    leases[#leases + 1] = lease
     scores[#scores + 1], scores[#scores + 2] = now + visibility_timeout_ms, lease
   end
 end
 
-if #leases > 0 then
-  redis.call("ZREM", processing_key, leases[1]) -- a removal first: a full Redis would refuse ZADD
+if #scores > 0 then
+  redis.call("ZREM", processing_key, "") -- removes nothing: a full Redis refuses a script whose first write adds
   redis.call("ZADD", processing_key, unpack(scores))
 end
 return reply

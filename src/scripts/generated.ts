@@ -84,7 +84,7 @@ return reply`,
 
 export const bury = {
   name: "bury",
-  sha1: "1a394284b2af91c148a50e06bad445d5d8db9c81",
+  sha1: "0cf9ac666323bb2e2b08cad7a08d6a7aef304793",
   keys: ["processing", "dead", "jobs", "attempts", "errors", "meta"],
   args: [],
   listFields: ["id", "token", "counts", "reason"],
@@ -236,7 +236,7 @@ end
 local entries, forgotten = entries_after(errors_key, ids, reasons, {})
 
 if #leases > 0 then
-  redis.call("ZREM", processing_key, unpack(leases))
+  redis.call("ZREM", processing_key, "") -- removes nothing: a full Redis refuses a script whose first write adds
   if #attempts > 0 then
     redis.call("HSET", attempts_key, unpack(attempts))
   end
@@ -250,6 +250,7 @@ if #leases > 0 then
     redis.call("ZADD", dead_key, unpack(scores))
     redis.call("HSET", meta_key, "buried", buried + #scores / 2)
   end
+  redis.call("ZREM", processing_key, unpack(leases))
 end
 return reply`,
 } as const satisfies ScriptDefinition;
@@ -312,7 +313,7 @@ return "cancelled"`,
 
 export const claim = {
   name: "claim",
-  sha1: "009154a75d79a2e3ab71101b221e6e96d5fa4b6f",
+  sha1: "1aad6c4358b0daf9aad55cff2bf254e867caee2c",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "claims", "waiting", "meta"],
   args: ["workerId", "request", "maxJobs", "maxBytes", "visibilityTimeoutMs", "pollIntervalMs", "comesBack", "wakeChannel"],
   listFields: [],
@@ -603,10 +604,6 @@ end
 
 redis.call("ZREM", waiting_key, worker_id)
 if not is_repeat then
-  if #envelopes > 0 then
-    -- By name, though by rank is quicker: see docs/decisions/0012.
-    redis.call("ZREM", delayed_key, unpack(ids, 1, #envelopes))
-  end
   if last_lease > 0 then
     -- A small sorted set is a list that each insertion searches from its head. A member over 64 bytes
     -- makes it a skiplist for as long as it lives: measured at 100 leases, 2 us less a job.
@@ -621,6 +618,9 @@ if not is_repeat then
     end
     redis.call("HSET", meta_key, "token", token)
     lease_end = math.min(lease_end or math.huge, now + visibility_timeout_ms)
+  end
+  if #envelopes > 0 then
+    redis.call("ZREM", delayed_key, unpack(ids, 1, #envelopes)) -- by name, though by rank is quicker: decision 0012
   end
   redis.call("HSET", claims_key, worker_id, pack_claim(now, request, token, is_full, remembered))
 end
@@ -802,7 +802,7 @@ return reply`,
 
 export const extend = {
   name: "extend",
-  sha1: "cec0262af5fa063b46799b45e7dfd639f6d9cef3",
+  sha1: "c8a424112e804c23483f03332959e6a0d45e93f3",
   keys: ["processing"],
   args: ["visibilityTimeoutMs"],
   listFields: ["id", "token"],
@@ -860,17 +860,16 @@ local list, list_from = ARGV, 2 -- each: id, token
 
 local now = now_ms()
 milliseconds(visibility_timeout_ms)
-local reply, leases, scores = {}, {}, {}
+local reply, scores = {}, {}
 for index, lease in ipairs(held_leases(processing_key, list, list_from, 2)) do
   reply[index] = lease and 1 or 0
   if lease then
-    leases[#leases + 1] = lease
     scores[#scores + 1], scores[#scores + 2] = now + visibility_timeout_ms, lease
   end
 end
 
-if #leases > 0 then
-  redis.call("ZREM", processing_key, leases[1]) -- a removal first: a full Redis would refuse ZADD
+if #scores > 0 then
+  redis.call("ZREM", processing_key, "") -- removes nothing: a full Redis refuses a script whose first write adds
   redis.call("ZADD", processing_key, unpack(scores))
 end
 return reply`,
@@ -1240,7 +1239,7 @@ return reply`,
 
 export const nack = {
   name: "nack",
-  sha1: "5c95e0c924364ac3300fafdcd1a54575a5597bf9",
+  sha1: "75cd4d0825bc43aceca06f136dc97c1e77f8992f",
   keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id", "token", "delayMs", "counts", "error"],
@@ -1432,7 +1431,7 @@ end
 local entries, forgotten = entries_after(errors_key, ids, texts, releases)
 
 if #leases > 0 then
-  redis.call("ZREM", processing_key, unpack(leases))
+  redis.call("ZREM", processing_key, "") -- removes nothing: a full Redis refuses a script whose first write adds
   if #attempts > 0 then
     redis.call("HSET", attempts_key, unpack(attempts))
     redis.call("HSET", meta_key, "retried", retried + #counted)
@@ -1447,6 +1446,7 @@ if #leases > 0 then
     redis.call("ZADD", delayed_key, unpack(scores))
     wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
   end
+  redis.call("ZREM", processing_key, unpack(leases))
 end
 return reply`,
 } as const satisfies ScriptDefinition;
@@ -1699,8 +1699,8 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "e7ca9ac2a0b4d8337255525b162cb71534f5d8f7",
-  keys: ["delayed", "processing", "jobs", "attempts", "errors", "waiting", "meta"],
+  sha1: "74938d8d4d4b2839d74462f6203b9baa25b98cbe",
+  keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
   source: `-- holdfast: reap
@@ -1852,11 +1852,12 @@ end
 -- uses: time, number, lease, last-error, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
-local jobs_key = KEYS[3]
-local attempts_key = KEYS[4]
-local errors_key = KEYS[5]
-local waiting_key = KEYS[6]
-local meta_key = KEYS[7]
+local dead_key = KEYS[3]
+local jobs_key = KEYS[4]
+local attempts_key = KEYS[5]
+local errors_key = KEYS[6]
+local waiting_key = KEYS[7]
+local meta_key = KEYS[8]
 local max_jobs = tonumber(ARGV[1])
 local wake_channel = ARGV[2]
 local list, list_from = ARGV, 3 -- each: delay_ms (by counted attempts; the last serves for all above)
@@ -1869,12 +1870,17 @@ if #expired == 0 then
   return reply
 end
 local expired_total = total(meta_key, "expired")
-redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
-redis.call("ZCARD", waiting_key)
+redis.call("ZCARD", waiting_key) -- checks the type: nothing may fail after the first write
 local ids, scores, attempts, errors = {}, {}, {}, {}
+local named = {}
 for _, lease in ipairs(expired) do
-  local id = split_lease(lease)
-  if id and redis.call("HEXISTS", jobs_key, id) == 1 then -- a lease without a job only goes
+  named[#named + 1] = split_lease(lease)
+end
+local delayed = #named > 0 and redis.call("ZMSCORE", delayed_key, unpack(named))
+local dead = #named > 0 and redis.call("ZMSCORE", dead_key, unpack(named))
+for index, id in ipairs(named) do
+  -- A lease without a job only goes, and so does one whose job is elsewhere: a crash of Redis may leave such (decision 0012).
+  if not delayed[index] and not dead[index] and redis.call("HEXISTS", jobs_key, id) == 1 then
     ids[#ids + 1] = id
   end
 end
@@ -1892,7 +1898,7 @@ for index, id in ipairs(ids) do
   reply[#reply + 1], reply[#reply + 2] = id, count
 end
 
-redis.call("ZREM", processing_key, unpack(expired))
+redis.call("ZREM", processing_key, "") -- removes nothing: a full Redis refuses a script whose first write adds
 if #ids > 0 then
   redis.call("HSET", attempts_key, unpack(attempts))
   redis.call("HSET", errors_key, unpack(errors))
@@ -1900,12 +1906,13 @@ if #ids > 0 then
   redis.call("HSET", meta_key, "expired", expired_total + #ids)
   wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
 end
+redis.call("ZREM", processing_key, unpack(expired))
 return reply`,
 } as const satisfies ScriptDefinition;
 
 export const redrive = {
   name: "redrive",
-  sha1: "8d58b10f45c656c234f42ee79bab0eb19a9736ea",
+  sha1: "1ec65ce1385edcf2f317ad084bff5332556c1bb0",
   keys: ["delayed", "dead", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["wakeChannel"],
   listFields: ["id"],
@@ -2050,7 +2057,7 @@ for index, died in ipairs(redis.call("ZMSCORE", dead_key, unpack(list, list_from
 end
 
 if #ids > 0 then
-  redis.call("ZREM", dead_key, unpack(ids))
+  redis.call("ZREM", dead_key, "") -- removes nothing: a full Redis refuses a script whose first write adds
   redis.call("HDEL", attempts_key, unpack(ids))
   redis.call("HDEL", errors_key, unpack(ids))
   if #scores > 0 then
@@ -2059,13 +2066,14 @@ if #ids > 0 then
     redis.call("HSET", meta_key, "redriven", redriven + #scores / 2)
     wake_for(waiting_key, meta_key, wake_channel, now, now)
   end
+  redis.call("ZREM", dead_key, unpack(ids))
 end
 return reply`,
 } as const satisfies ScriptDefinition;
 
 export const reschedule = {
   name: "reschedule",
-  sha1: "7b690d7d218365ea66b4ad792c283e187838545c",
+  sha1: "78d359f20f6ccc370d9bac4a6857b54555d0291e",
   keys: ["delayed", "dead", "jobs", "waiting", "meta"],
   args: ["wakeChannel", "id", "dueText"],
   listFields: [],
@@ -2142,7 +2150,7 @@ end
 redis.call("ZCARD", waiting_key) -- checks the types: nothing may fail after the first write
 redis.call("HLEN", meta_key)
 
-redis.call("ZREM", delayed_key, id)
+redis.call("ZREM", delayed_key, "") -- removes nothing: a full Redis refuses a script whose first write adds
 redis.call("ZADD", delayed_key, due, id)
 wake_for(waiting_key, meta_key, wake_channel, now, due)
 return { "rescheduled", due }`,

@@ -46,7 +46,7 @@ end
 local entries, forgotten = entries_after(errors_key, ids, texts, releases)
 
 if #leases > 0 then
-  redis.call("ZREM", processing_key, unpack(leases))
+  redis.call("ZREM", processing_key, "") -- removes nothing: a full Redis refuses a script whose first write adds
   if #attempts > 0 then
     redis.call("HSET", attempts_key, unpack(attempts))
     redis.call("HSET", meta_key, "retried", retried + #counted)
@@ -61,5 +61,6 @@ if #leases > 0 then
     redis.call("ZADD", delayed_key, unpack(scores))
     wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
   end
+  redis.call("ZREM", processing_key, unpack(leases))
 end
 return reply

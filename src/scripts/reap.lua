@@ -7,11 +7,12 @@
 -- uses: time, number, lease, last-error, total, wake
 local delayed_key = KEYS[1]
 local processing_key = KEYS[2]
-local jobs_key = KEYS[3]
-local attempts_key = KEYS[4]
-local errors_key = KEYS[5]
-local waiting_key = KEYS[6]
-local meta_key = KEYS[7]
+local dead_key = KEYS[3]
+local jobs_key = KEYS[4]
+local attempts_key = KEYS[5]
+local errors_key = KEYS[6]
+local waiting_key = KEYS[7]
+local meta_key = KEYS[8]
 local max_jobs = tonumber(ARGV[1])
 local wake_channel = ARGV[2]
 local list, list_from = ARGV, 3 -- each: delay_ms (by counted attempts; the last serves for all above)
@@ -24,12 +25,17 @@ if #expired == 0 then
   return reply
 end
 local expired_total = total(meta_key, "expired")
-redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write
-redis.call("ZCARD", waiting_key)
+redis.call("ZCARD", waiting_key) -- checks the type: nothing may fail after the first write
 local ids, scores, attempts, errors = {}, {}, {}, {}
+local named = {}
 for _, lease in ipairs(expired) do
-  local id = split_lease(lease)
-  if id and redis.call("HEXISTS", jobs_key, id) == 1 then -- a lease without a job only goes
+  named[#named + 1] = split_lease(lease)
+end
+local delayed = #named > 0 and redis.call("ZMSCORE", delayed_key, unpack(named))
+local dead = #named > 0 and redis.call("ZMSCORE", dead_key, unpack(named))
+for index, id in ipairs(named) do
+  -- A lease without a job only goes, and so does one whose job is elsewhere: a crash of Redis may leave such (decision 0012).
+  if not delayed[index] and not dead[index] and redis.call("HEXISTS", jobs_key, id) == 1 then
     ids[#ids + 1] = id
   end
 end
@@ -47,7 +53,7 @@ for index, id in ipairs(ids) do
   reply[#reply + 1], reply[#reply + 2] = id, count
 end
 
-redis.call("ZREM", processing_key, unpack(expired))
+redis.call("ZREM", processing_key, "") -- removes nothing: a full Redis refuses a script whose first write adds
 if #ids > 0 then
   redis.call("HSET", attempts_key, unpack(attempts))
   redis.call("HSET", errors_key, unpack(errors))
@@ -55,4 +61,5 @@ if #ids > 0 then
   redis.call("HSET", meta_key, "expired", expired_total + #ids)
   wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)
 end
+redis.call("ZREM", processing_key, unpack(expired))
 return reply

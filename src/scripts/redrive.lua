@@ -34,7 +34,7 @@ for index, died in ipairs(redis.call("ZMSCORE", dead_key, unpack(list, list_from
 end
 
 if #ids > 0 then
-  redis.call("ZREM", dead_key, unpack(ids))
+  redis.call("ZREM", dead_key, "") -- removes nothing: a full Redis refuses a script whose first write adds
   redis.call("HDEL", attempts_key, unpack(ids))
   redis.call("HDEL", errors_key, unpack(ids))
   if #scores > 0 then
@@ -43,5 +43,6 @@ if #ids > 0 then
     redis.call("HSET", meta_key, "redriven", redriven + #scores / 2)
     wake_for(waiting_key, meta_key, wake_channel, now, now)
   end
+  redis.call("ZREM", dead_key, unpack(ids))
 end
 return reply

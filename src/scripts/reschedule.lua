@@ -23,7 +23,7 @@ end
 redis.call("ZCARD", waiting_key) -- checks the types: nothing may fail after the first write
 redis.call("HLEN", meta_key)
 
-redis.call("ZREM", delayed_key, id)
+redis.call("ZREM", delayed_key, "") -- removes nothing: a full Redis refuses a script whose first write adds
 redis.call("ZADD", delayed_key, due, id)
 wake_for(waiting_key, meta_key, wake_channel, now, due)
 return { "rescheduled", due }

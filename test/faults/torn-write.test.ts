@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { Queue, Worker } from "../../src/index.ts";
 import { queueKeys, type QueueKeys } from "../../src/core/store/keys.ts";
 import { startServer } from "../../tools/redis/start-server.ts";
-import { tearTransaction } from "../helpers/append-only-file.ts";
+import { readCommands, tearTransaction } from "../helpers/append-only-file.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
 import { uniqueName } from "../helpers/redis.ts";
 import { waitFor } from "../helpers/wait-for.ts";
@@ -17,19 +17,38 @@ failOnLeaks();
 const visibilityTimeoutMs = 500;
 
 interface Script {
-  /** Has it run, on a queue where some jobs are due. */
+  /** Has it run, on a queue where some jobs are due and "z" is delayed. */
   readonly run: (queue: Queue<string>) => Promise<unknown>;
   /** A write of no other script that has run. */
   readonly write: readonly [command: string, key: keyof QueueKeys];
+  /** Whether the job that it was about may be gone: nobody was told of it, or its handler had finished. */
+  readonly mayEndIt?: true;
+  /** Life goes on: who had no answer asks again. */
+  readonly repeat?: (queue: Queue<string>) => Promise<unknown>;
 }
 
+const enqueueOne = (queue: Queue<string>) => queue.enqueue("a", { id: "y" });
+
 const scripts: Readonly<Record<string, Script>> = {
-  enqueue: { run: (queue) => queue.enqueue("a", { id: "y" }), write: ["ZADD", "delayed"] },
+  enqueue: { run: enqueueOne, write: ["ZADD", "delayed"], repeat: enqueueOne },
   claim: { run: claim, write: ["ZADD", "processing"] },
-  ack: { run: async (queue) => (await claim(queue)).ack(), write: ["HDEL", "jobs"] },
+  ack: {
+    run: async (queue) => (await claim(queue)).ack(),
+    write: ["HDEL", "jobs"],
+    mayEndIt: true,
+  },
   nack: {
     run: async (queue) => (await claim(queue)).nack({ error: "no", delayMs: 0 }),
     write: ["HSET", "errors"],
+  },
+  bury: { run: async (queue) => (await claim(queue)).bury("bad"), write: ["ZADD", "dead"] },
+  redrive: {
+    run: async (queue) => {
+      await (await claim(queue)).bury("bad");
+      await queue.dead.redrive({ ids: ["a"] });
+    },
+    write: ["HDEL", "errors"],
+    repeat: (queue) => queue.dead.redrive({ ids: ["a"] }),
   },
   reap: {
     run: async (queue) => {
@@ -41,6 +60,7 @@ const scripts: Readonly<Record<string, Script>> = {
       await queue.resume();
     },
     write: ["HSET", "errors"],
+    repeat: (queue) => queue.resume(),
   },
 };
 
@@ -75,17 +95,25 @@ async function workOff(queue: Queue<string>, done: Set<string>): Promise<void> {
   await worker.close();
 }
 
+const cuts = [
+  { place: "after its first write", commands: 1 },
+  { place: "before the end of the transaction", commands: Number.POSITIVE_INFINITY },
+];
+
 test.each(
-  Object.entries(scripts).flatMap(([name, script]) => [
-    { name, place: "after its first write", commands: 1, script },
-    {
-      name,
-      place: "before the end of the transaction",
-      commands: Number.POSITIVE_INFINITY,
-      script,
-    },
-  ]),
-)("of $name, $place, costs no job at later starts", async ({ script, commands }) => {
+  Object.entries(scripts).flatMap(([name, script]) =>
+    cuts.flatMap((cut) => [
+      {
+        name,
+        script,
+        ...cut,
+        then: "nothing touches its jobs before the next start",
+        lives: false,
+      },
+      { name, script, ...cut, then: "life goes on before the next start", lives: true },
+    ]),
+  ),
+)("$name is cut $place, and $then: every job runs", async ({ script, commands, lives }) => {
   const server = await startServer({ args: ["--appendonly", "yes", "--appendfsync", "always"] });
   onTestFinished(() => server.stop());
   const queue = new Queue<string>(uniqueName("torn"), { connection: server.url });
@@ -100,15 +128,47 @@ test.each(
   await tearTransaction(server, commands, (transaction) =>
     transaction.some(([name, key]) => name!.toUpperCase() === command && key === keys[part]),
   );
-
-  // Life goes on: who had no answer asks again, and what is due runs.
-  if (script === scripts["enqueue"]) await script.run(queue);
-  if (script === scripts["reap"]) await queue.resume();
   const done = new Set<string>();
-  await workOff(queue, done);
+  if (lives) {
+    await script.repeat?.(queue);
+    await workOff(queue, done);
+  }
+  // A whole transaction after the head that was left: only with its EXEC does the next start run that.
+  await queue.enqueue("x", { id: "x", delayMs: 3_600_000 });
   await server.restart();
-  await workOff(queue, done); // a lease of the cut script expires
-  expect(await queue.verify()).toMatchObject({ isSound: true, breaches: [], jobs: 1 });
-  expect(await queue.stats()).toMatchObject({ delayed: 1, due: 0, processing: 0, dead: 0 });
-  expect([...done].toSorted()).toEqual(expect.arrayContaining(["b", "c"]));
+
+  const { breachCounts } = await queue.verify();
+  expect(breachCounts).toMatchObject({ orphan: 0, malformed: 0 });
+  await script.repeat?.(queue);
+  await workOff(queue, done); // leases of the cut script expire
+  await queue.verify({ repair: true });
+  expect(await queue.verify()).toMatchObject({ isSound: true, breaches: [] });
+  const dead = await queue.dead.list();
+  const settled = [...done, ...dead.jobs.map(({ id }) => id)];
+  expect(settled).toEqual(expect.arrayContaining(script.mayEndIt ? ["b", "c"] : ["a", "b", "c"]));
+  expect(await queue.stats()).toMatchObject({ delayed: 2, due: 0, processing: 0 });
+  expect((await queue.get("z"))?.state).toBe("delayed");
+});
+
+test.each([
+  ["reschedule", (queue: Queue<string>) => queue.reschedule("z", { delayMs: 7_200_000 })],
+  [
+    "extend",
+    async (queue: Queue<string>) => {
+      const delivery = await claim(queue);
+      await delivery.extend();
+    },
+  ],
+])("%s writes one command, of which nothing can be cut", async (_, run) => {
+  const server = await startServer({ args: ["--appendonly", "yes", "--appendfsync", "always"] });
+  onTestFinished(() => server.stop());
+  const queue = new Queue<string>(uniqueName("torn"), { connection: server.url });
+  onTestFinished(() => queue.close());
+  await queue.enqueueMany([
+    { id: "a", data: "a" },
+    { id: "z", data: "z", delayMs: 3_600_000 },
+  ]);
+  await run(queue);
+  const [last] = (await readCommands(server)).slice(-1);
+  expect(last!.words[0]).toBe("ZADD");
 });

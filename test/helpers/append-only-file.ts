@@ -3,7 +3,7 @@ import type { RedisServer } from "../../tools/redis/server.ts";
 
 const files = "appendonlydir/*.incr.aof";
 
-interface LoggedCommand {
+export interface LoggedCommand {
   readonly words: readonly string[];
   /** Where it ends in the file. */
   readonly end: number;
@@ -21,8 +21,7 @@ export async function tearTransaction(
   isMeant: (transaction: readonly LoggedCommand["words"][]) => boolean,
 ): Promise<void> {
   await server.kill("SIGSTOP");
-  const log = Buffer.from(await server.shell(`cat ${files} | base64`), "base64");
-  const transaction = transactionsOf(log).findLast((inner) =>
+  const transaction = transactionsOf(await readCommands(server)).findLast((inner) =>
     isMeant(inner.map(({ words }) => words)),
   );
   if (!transaction) {
@@ -34,11 +33,16 @@ export async function tearTransaction(
   await server.restart();
 }
 
+/** All that the server has written. */
+export async function readCommands(server: RedisServer): Promise<LoggedCommand[]> {
+  return [...commandsOf(Buffer.from(await server.shell(`cat ${files} | base64`), "base64"))];
+}
+
 /** What stands between each MULTI and its EXEC. */
-function transactionsOf(log: Buffer): LoggedCommand[][] {
+function transactionsOf(commands: readonly LoggedCommand[]): LoggedCommand[][] {
   const transactions: LoggedCommand[][] = [];
   let open: LoggedCommand[] | undefined;
-  for (const command of commandsOf(log)) {
+  for (const command of commands) {
     const name = command.words[0]!.toUpperCase();
     if (name === "MULTI") {
       open = [];

@@ -1,8 +1,11 @@
 /** The event "drained": told when the last job has ended, not when a later look happens to find nothing. */
-import { expect, test } from "vitest";
-import type { Handler, WorkerOptions } from "../../src/index.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { type Handler, Queue, type WorkerOptions } from "../../src/index.ts";
+import { claim } from "../../src/scripts/generated.ts";
+import { startServer } from "../../tools/redis/start-server.ts";
 import { gate, type TestQueue, testQueue, testWorker } from "../helpers/holdfast.ts";
 import { failOnLeaks } from "../helpers/leak-check.ts";
+import { rawRedis, uniqueName } from "../helpers/redis.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
 failOnLeaks();
@@ -14,7 +17,7 @@ const numbers = (count: number) => Array.from({ length: count }, (_, data) => ({
 
 /** A worker that notes how many jobs were completed at each "drained". */
 async function drainingWorker(
-  { queue }: TestQueue<number, number>,
+  { queue }: Pick<TestQueue<number, number>, "queue">,
   handler: Handler<number>,
   options: WorkerOptions = {},
 ) {
@@ -70,6 +73,27 @@ test("not while a job that failed is due again, and no wake-up has said so yet",
   const options = { backoff: () => 0, pollIntervalMs: 20 };
   const { drained } = await drainingWorker(scene, handler, { ...options, concurrency: 10 });
   await scene.queue.enqueue(1);
+  await waitFor(() => drained.length > 0);
+  expect(drained).toEqual([1]);
+});
+
+test("not while a job that failed is due again, on a server that had to be told the script", async () => {
+  const server = await startServer();
+  onTestFinished(() => server.stop());
+  const redis = rawRedis(server.url);
+  const queue = new Queue<number>(uniqueName("drained"), { connection: server.url });
+  onTestFinished(() => queue.close());
+  let tries = 0;
+  const handler = async () => {
+    tries += 1;
+    if (tries > 1) return;
+    await redis.script("FLUSH");
+    await redis.script("LOAD", claim.source); // so that the look runs before the nack
+    throw new Error("not yet");
+  };
+  const options = { backoff: () => 0, concurrency: 1 }; // the next look goes out with the nack
+  const { drained } = await drainingWorker({ queue }, handler, options);
+  await queue.enqueue(1);
   await waitFor(() => drained.length > 0);
   expect(drained).toEqual([1]);
 });

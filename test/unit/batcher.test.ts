@@ -78,7 +78,7 @@ describe("group commit", () => {
   test("what fills a batch goes out in its turn, also beside more batches than others may", async () => {
     const bounds = { maxItems: 2, maxBytes: 100, maxFullBatchesInFlight: 4 };
     const { batcher, batches } = manualBatcher(bounds);
-    const sizes = [1, 1, 60, 60, 1, 1, 1, 1, 1];
+    const sizes = [1, 1, 60, 60, 1, 1, 1, 1, 1, 1];
     const calls = sizes.map((bytes, index) => batcher.add(index, bytes));
     const full = [[0, 1], [2], [3, 4], [5, 6]];
     expect(batches.map(({ items }) => items)).toEqual(full);
@@ -87,8 +87,26 @@ describe("group commit", () => {
     batches[0]!.answer();
     await turn();
     expect(batches.map(({ items }) => items)).toEqual([...full, [7, 8]]);
-    for (const batch of batches) batch.answer();
+    for (const batch of batches.slice(1, 4)) batch.answer();
+    await turn();
+    expect(batches.map(({ items }) => items)).toEqual([...full, [7, 8]]);
+    batches[4]!.answer();
+    await turn();
+    expect(batches.at(-1)!.items).toEqual([9]);
+    batches[5]!.answer();
     expect(await Promise.all(calls)).toEqual(sizes.map((_, index) => String(index)));
+  });
+
+  test("an error among the replies rejects its own call only", async () => {
+    const error = new ClosedError("not this one");
+    const batcher = new Batcher<number, string>({
+      send: (items) => Promise.resolve(items.map((item) => (item === 2 ? error : String(item)))),
+      maxItems: 10,
+      maxBatchesInFlight: 1,
+    });
+    const calls = [1, 2, 3].map((item) => batcher.add(item));
+    await expect(calls[1]).rejects.toBe(error);
+    expect([await calls[0], await calls[2]]).toEqual(["1", "3"]);
   });
 
   test("a failed batch rejects its own calls only", async () => {

@@ -12,6 +12,12 @@ import { gate } from "../helpers/holdfast.ts";
 /** Each answer of a shard, in turn; after the last one it is silent until the test's end. */
 type Answer = string | Error;
 
+function replyOf(parts: Partial<ClaimReply>): ClaimReply {
+  const now = monotonicNow();
+  const clock = { nowMs: 0, askedAt: now, answeredAt: now };
+  return { token: 1, clock, lookInMs: undefined, leaseEndsInMs: undefined, jobs: [], ...parts };
+}
+
 function claimers(answers: readonly (readonly Answer[])[]) {
   const requests: (ClaimRequest & { shard: number })[] = [];
   const held: string[] = [];
@@ -19,7 +25,6 @@ function claimers(answers: readonly (readonly Answer[])[]) {
   const settled = gate();
   const slots = new Slots(() => 1 - held.length, 1);
   const reply = (id: string): ClaimReply => {
-    const now = monotonicNow();
     const job = {
       id,
       envelope: "",
@@ -28,8 +33,7 @@ function claimers(answers: readonly (readonly Answer[])[]) {
       failedAttempts: 0,
       deliveryReason: "first" as const,
     };
-    const clock = { nowMs: 0, askedAt: now, answeredAt: now };
-    return { token: 1, clock, lookInMs: undefined, leaseEndsInMs: undefined, jobs: [job] };
+    return replyOf({ jobs: [job] });
   };
   const parts = answers.map((list, shard) => {
     const left = [...list];
@@ -64,6 +68,42 @@ function claimers(answers: readonly (readonly Answer[])[]) {
   for (const part of parts) part.start();
   return { requests, held, settled: settled.promise };
 }
+
+test("a look that only repeats a claim without an answer tells nothing about what is due", async () => {
+  const replies: (ClaimReply | Error)[] = [
+    new RedisUnavailableError("no answer"),
+    replyOf({ lookInMs: 0 }),
+    replyOf({ lookInMs: 3_600_000 }),
+  ];
+  const requests: ClaimRequest[] = [];
+  const quiet: boolean[] = [];
+  const looked = gate();
+  const claimer: Claimer = new Claimer({
+    store: {
+      claim: async (request: ClaimRequest) => {
+        requests.push(request);
+        const next = replies.shift()!;
+        if (next instanceof Error) throw next;
+        return next;
+      },
+    } as unknown as JobStore,
+    workerId: "w",
+    worker: resolveWorkerOptions({}),
+    slots: new Slots(() => 1, 1),
+    accept: () => undefined,
+    onQuiet: () => {
+      quiet.push(claimer.quietLook !== undefined);
+      if (replies.length === 0) looked.resolve();
+    },
+    onLook: () => undefined,
+    onFailure: () => undefined,
+  });
+  claimer.start();
+  await looked.promise;
+  await claimer.stop();
+  expect(requests.map(({ maxJobs }) => maxJobs)).toEqual([1, 0, 1]);
+  expect(quiet).toEqual([false, true]);
+});
 
 test("a claim without an answer is repeated though another shard took the slot, for its own jobs alone", async () => {
   const lost = new RedisUnavailableError("no answer");

@@ -1,5 +1,5 @@
 /** Ways to break what happens to jobs that are held. */
-import { mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
+import { aboutFailing, mutant, type Mutants, unchecked, writesFirst } from "./mutant.ts";
 
 const COUNTING = [
   mutant("starts to count anew", "count_of(count) + 1", "1"),
@@ -83,7 +83,7 @@ const nack = [
   mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)", ""),
   mutant("wakes for the last job of a list", "math.min(earliest_due, due)", "due"),
   writesFirst(
-    `redis.call("ZREM", processing_key, unpack(leases))`,
+    `redis.call("ZREM", processing_key, "")`,
     `redis.call("HSET", meta_key, "retried", retried)`,
   ),
 ];
@@ -108,7 +108,7 @@ const bury = [
   mutant("writes where nothing is held", "if #leases > 0 then", "if true then"),
   mutant("writes where no job is left", "if #scores > 0 then", "if true then"),
   writesFirst(
-    `redis.call("ZREM", processing_key, unpack(leases))`,
+    `redis.call("ZREM", processing_key, "")`,
     `redis.call("HSET", meta_key, "buried", buried)`,
   ),
 ];
@@ -126,20 +126,15 @@ const extend = [
     "= now + visibility_timeout_ms, lease",
     "= visibility_timeout_ms, lease",
   ),
-  mutant("writes where nothing is held", "if #leases > 0 then", "if true then"),
-  mutant(
-    "writes before it removes",
-    `redis.call("ZREM", processing_key, leases[1]) -- a removal first: a full Redis would refuse ZADD`,
-    "",
-  ),
+  mutant("writes where nothing is held", "if #scores > 0 then", "if true then"),
+  aboutFailing(mutant("writes before it removes", `redis.call("ZREM", processing_key, "")`, "")),
 ];
 
 const reap = [
   unchecked(
-    "delayed",
-    `redis.call("ZCARD", delayed_key) -- checks the types: nothing may fail after the first write`,
+    "waiting",
+    `redis.call("ZCARD", waiting_key) -- checks the type: nothing may fail after the first write`,
   ),
-  unchecked("waiting", `redis.call("ZCARD", waiting_key)`),
   mutant("reaps leases in force", `"-inf", now, "BYSCORE"`, `"-inf", "+inf", "BYSCORE"`),
   mutant(
     "leaves a lease that ends just now",
@@ -156,9 +151,11 @@ const reap = [
   mutant("goes on where no lease has ended", "if #expired == 0 then", "if false then"),
   mutant(
     "gives back a lease without a job",
-    'if id and redis.call("HEXISTS", jobs_key, id) == 1 then',
-    "if id then",
+    'and redis.call("HEXISTS", jobs_key, id) == 1 then',
+    "then",
   ),
+  mutant("gives back a job that is delayed", "not delayed[index] and ", ""),
+  mutant("gives back a job that is dead", "and not dead[index] ", ""),
   mutant("lets no job wait its backoff", "is_of_lost_lease(last_errors[index])", "false"),
   mutant("lets every job wait its backoff", "is_of_lost_lease(last_errors[index])", "true"),
   mutant(
@@ -197,7 +194,7 @@ const reap = [
   mutant("writes where no job is left", "if #ids > 0 then", "if true then"),
   mutant("wakes nobody", "wake_for(waiting_key, meta_key, wake_channel, now, earliest_due)", ""),
   writesFirst(
-    `redis.call("ZREM", processing_key, unpack(expired))`,
+    `redis.call("ZREM", processing_key, "")`,
     `if #ids > 0 then\n  redis.call("HSET", attempts_key, unpack(attempts))\nend`,
   ),
 ];

@@ -20,7 +20,7 @@ export interface BatcherOptions<Item, Reply> {
   readonly maxItems: number;
   readonly maxBytes?: number;
   readonly maxBatchesInFlight: number;
-  /** Batches on the wire up to which a full one goes out at once. Default: none, each waits for its turn. */
+  /** Batches on the wire up to which a full one goes out at once. Default: none, each waits for its turn, as where there are groups. */
   readonly maxFullBatchesInFlight?: number;
   /** Only items of the same group travel together. Default: all are of one group. */
   readonly groupOf?: (item: Item) => string;
@@ -104,8 +104,8 @@ export class Batcher<Item, Reply> implements Part {
   /** After the current round of promise callbacks, so that calls made in it share a batch. */
   #scheduleFlush(): void {
     const { maxBatchesInFlight } = this.#options;
-    const isWorth = this.#pending.length > 0 && this.#batchesInFlight < maxBatchesInFlight;
-    if (isWorth && !this.#isFlushScheduled) {
+    const hasTurn = this.#pending.length > 0 && this.#batchesInFlight < maxBatchesInFlight;
+    if (hasTurn && !this.#isFlushScheduled) {
       this.#isFlushScheduled = true;
       process.nextTick(() => {
         this.#isFlushScheduled = false;

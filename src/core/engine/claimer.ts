@@ -21,6 +21,7 @@ import { renewLateJobs } from "./late-jobs.ts";
 import type { Part } from "./part.ts";
 import { retryPauseMs } from "./retry-pause.ts";
 import type { Slots } from "./slots.ts";
+import type { TimedCall } from "./timed-call.ts";
 
 export interface ClaimerOptions {
   readonly store: JobStore;
@@ -56,7 +57,7 @@ export class Claimer implements Part {
   #loop: Promise<void> | undefined;
   /** Of the quickest of the last claims: others waited for this process, or for a busy Redis. */
   #roundTripMs: number | undefined;
-  #lastLookSentAt: number | undefined;
+  #lastLook: TimedCall | undefined;
   #lastLookAt: number | undefined;
   #couldLookSince = Number.POSITIVE_INFINITY;
 
@@ -69,9 +70,9 @@ export class Claimer implements Part {
     return this.#lastLookAt;
   }
 
-  /** When the look was sent after which it waits until more is due; undefined while it does not. */
-  get quietSince(): number | undefined {
-    return this.#sleep === "until-due" ? this.#lastLookSentAt : undefined;
+  /** The look after which it waits until more is due; undefined while it does not, or has asked for no job. */
+  get quietLook(): TimedCall | undefined {
+    return this.#sleep === "until-due" ? this.#lastLook : undefined;
   }
 
   /** How long it could have looked without having done so: 0 while all slots are taken. */
@@ -173,8 +174,8 @@ export class Claimer implements Part {
       roundTripMs,
       (this.#roundTripMs ?? roundTripMs) * ROUND_TRIP_FORGETTING,
     );
-    this.#lastLookSentAt = sentAt;
     this.#lastLookAt = monotonicNow();
+    this.#lastLook = maxJobs > 0 ? { sentAt, answeredAt: this.#lastLookAt } : undefined;
     this.#couldLookSince = this.#lastLookAt;
     if (maxJobs > 0 || reply.jobs.length > 0) {
       onLook(reply);

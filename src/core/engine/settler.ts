@@ -15,6 +15,7 @@ import { Batcher } from "./batcher.ts";
 import type { Lease } from "./lease.ts";
 import type { Part } from "./part.ts";
 import { retryPauseMs } from "./retry-pause.ts";
+import type { TimedCall } from "./timed-call.ts";
 
 /** "lost": another holder has the job. "unconfirmed": no answer came while the lease held. */
 export type Settlement = "settled" | "lost" | "unconfirmed";
@@ -44,16 +45,18 @@ export class Settler implements Part {
   readonly #burials: Batcher<Burial, Answer>;
   readonly #stopping = new AbortController();
   #unsettled = 0;
-  #lastRetrySentAt = Number.NEGATIVE_INFINITY;
+  #lastRetry: TimedCall | undefined;
   #onIdle: (() => void)[] = [];
 
   constructor(store: JobStore, onError: (error: unknown) => void) {
     this.#store = store;
     this.#onError = onError;
     this.#acks = this.#batcher((leases) => store.ack(leases));
-    this.#retries = this.#batcher((items) => {
-      this.#lastRetrySentAt = monotonicNow();
-      return store.nack(items);
+    this.#retries = this.#batcher(async (items) => {
+      const sentAt = monotonicNow();
+      const results = await store.nack(items);
+      this.#lastRetry = { sentAt, answeredAt: monotonicNow() };
+      return results;
     });
     this.#burials = this.#batcher((items) => store.bury(items));
     // Each outcome that waits for its next try listens: no leak, however many there are.
@@ -69,9 +72,9 @@ export class Settler implements Part {
     return this.#unsettled;
   }
 
-  /** When jobs were last sent back to run again: a look sent after that has seen them. */
-  get lastRetrySentAt(): number {
-    return this.#lastRetrySentAt;
+  /** The last call that sent jobs back to run again. */
+  get lastRetry(): TimedCall | undefined {
+    return this.#lastRetry;
   }
 
   /** Never rejects: a failure is reported, and ends in "unconfirmed". */

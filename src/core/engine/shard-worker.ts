@@ -1,6 +1,7 @@
 /** What a worker does on one shard: hears wake-ups, claims, keeps leases, settles and reaps. */
 import { untraced } from "../../telemetry/contexts.ts";
 import type { QueueTelemetry } from "../../telemetry/queue-telemetry.ts";
+import { monotonicNow } from "../model/clock.ts";
 import type { ClockJumpError } from "../model/errors.ts";
 import type { ResolvedWorkerOptions } from "../model/worker-options.ts";
 import type { ClaimReply } from "../store/messages.ts";
@@ -14,6 +15,7 @@ import type { Part } from "./part.ts";
 import { Reaper } from "./reaper.ts";
 import { Settler } from "./settler.ts";
 import type { Slots } from "./slots.ts";
+import { ranLater, type TimedCall } from "./timed-call.ts";
 import { Waker } from "./waker.ts";
 
 export interface ShardWorkerOptions {
@@ -42,6 +44,8 @@ export class ShardWorker implements Part {
   readonly reaper: Reaper;
   readonly #options: ShardWorkerOptions;
   readonly #clockWatch = new ClockWatch();
+  /** The last that gave jobs back. */
+  #lastReap: TimedCall | undefined;
 
   constructor(options: ShardWorkerOptions) {
     const { store, workerId, worker, executor, slots, subscriber, onExpired, onError } = options;
@@ -73,6 +77,8 @@ export class ShardWorker implements Part {
       visibilityTimeoutMs,
       backoff,
       onExpired: (ids) => {
+        const answeredAt = monotonicNow();
+        this.#lastReap = { sentAt: answeredAt, answeredAt }; // when it was sent does not matter: no slot waits for it
         options.telemetry.noteExpired(ids.length);
         onExpired(ids);
       },
@@ -80,10 +86,11 @@ export class ShardWorker implements Part {
     });
   }
 
-  /** Whether nothing more is due, as far as Redis has told it: not where a job was given back since. */
+  /** Whether nothing more is due, as far as Redis has told it: at a look after the last job that went back. */
   get isQuiet(): boolean {
-    const { quietSince } = this.claimer;
-    return quietSince !== undefined && quietSince > this.settler.lastRetrySentAt;
+    const { quietLook: look } = this.claimer;
+    const giveBacks = [this.settler.lastRetry, this.#lastReap];
+    return look !== undefined && giveBacks.every((call) => !call || ranLater(look, call));
   }
 
   start(): void {

@@ -62,16 +62,21 @@ export class JobStore {
    * @throws UnsafeRedisError, IncompatibleDataError
    */
   open(): Promise<void> {
-    this.#opening ??= untraced(() => this.#check()).then(
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  #open(): Promise<void> {
+    const opening = untraced(() => this.#check()).then(
       () => {
-        this.#isOpen = true;
+        this.#isOpen = this.#opening === opening; // unless it is in doubt again
       },
       (error: unknown) => {
-        this.#opening = undefined;
+        if (this.#opening === opening) this.#opening = undefined;
         throw error;
       },
     );
-    return this.#opening;
+    return opening;
   }
 
   async enqueue(jobs: readonly NewJob[], timeoutMs: number): Promise<EnqueueReply[]> {

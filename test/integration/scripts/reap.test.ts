@@ -139,6 +139,20 @@ describe("reap", () => {
     await queue.checkInvariant();
   });
 
+  it("only removes a lease of a job that is delayed or dead, as a crash may leave it", async () => {
+    const queue = openQueue();
+    for (const part of ["delayed", "dead"] as const) {
+      await queue.plantHeld(part, 7, -1_000);
+      await queue.plantScore(part, part, 60_000);
+    }
+    const { reply, changes } = await queue.watch(() =>
+      queue.runOnBreach(reap, { maxJobs: 10, wakeChannel: "" }, [0]),
+    );
+    expect(reply).toEqual([-1]);
+    expect(changes).toEqual({ processing: { "delayed:7": null, "dead:7": null } });
+    await queue.checkInvariant();
+  });
+
   it("writes nothing else where no lease that ended has a job", async () => {
     const queue = openQueue();
     await queue.plantScore("processing", "lost:7", -3_000);
