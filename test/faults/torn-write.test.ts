@@ -107,13 +107,13 @@ test.each(
         name,
         script,
         ...cut,
-        then: "nothing touches its jobs before the next start",
+        next: "nothing touches its jobs before the next start",
         lives: false,
       },
-      { name, script, ...cut, then: "life goes on before the next start", lives: true },
+      { name, script, ...cut, next: "life goes on before the next start", lives: true },
     ]),
   ),
-)("$name is cut $place, and $then: every job runs", async ({ script, commands, lives }) => {
+)("$name is cut $place, and $next: every job runs", async ({ script, commands, lives }) => {
   const server = await startServer({ args: ["--appendonly", "yes", "--appendfsync", "always"] });
   onTestFinished(() => server.stop());
   const queue = new Queue<string>(uniqueName("torn"), { connection: server.url });
