@@ -1699,7 +1699,7 @@ return reply`,
 
 export const reap = {
   name: "reap",
-  sha1: "74938d8d4d4b2839d74462f6203b9baa25b98cbe",
+  sha1: "41812cbaf831049ce67e28b38b3d2b612b1e1de3",
   keys: ["delayed", "processing", "dead", "jobs", "attempts", "errors", "waiting", "meta"],
   args: ["maxJobs", "wakeChannel"],
   listFields: ["delayMs"],
@@ -1879,7 +1879,7 @@ end
 local delayed = #named > 0 and redis.call("ZMSCORE", delayed_key, unpack(named))
 local dead = #named > 0 and redis.call("ZMSCORE", dead_key, unpack(named))
 for index, id in ipairs(named) do
-  -- A lease without a job only goes, and so does one whose job is elsewhere: a crash of Redis may leave such (decision 0012).
+  -- A lease without a job only goes, and so does one whose job is elsewhere, as a crash may leave it (decision 0012).
   if not delayed[index] and not dead[index] and redis.call("HEXISTS", jobs_key, id) == 1 then
     ids[#ids + 1] = id
   end
