@@ -33,18 +33,22 @@ end
 local stored = redis.call("HMGET", jobs_key, unpack(ids))
 
 local reply, scores, fields = {}, {}, {}
-local first_of, score_of = {}, {} -- by id: the job of this call; by delay: the due time as text
+local first_of = {} -- by id: the job of this call
+local due_of, score_of = {}, {} -- by delay: the due time, and the same as text
 local last = 0
 local earliest_due = math.huge
 for index = 1, #ids do
   local at = list_from + index * 3 - 3
   local id, envelope, due_text = list[at], list[at + 1], list[at + 2]
-  local due, score = tonumber(due_text), due_text
-  if string.byte(due_text) == 43 then -- a plus sign
-    due = now + due
-    -- Once for each delay: Redis takes longer to print a number than to store a job.
-    score = score_of[due_text] or string.format("%.0f", due)
-    score_of[due_text] = score
+  local due, score = due_of[due_text], score_of[due_text]
+  if not due then
+    due, score = tonumber(due_text), due_text
+    if string.byte(due_text) == 43 then -- a plus sign
+      due = now + due
+      -- Once for each delay: Redis takes longer to print a number than to store a job.
+      score = string.format("%.0f", due)
+      due_of[due_text], score_of[due_text] = due, score
+    end
   end
   local present = stored[index] or first_of[id] and list[list_from + first_of[id] * 3 - 2]
   if not present then
@@ -52,7 +56,7 @@ for index = 1, #ids do
     scores[last + 1], scores[last + 2] = score, id
     fields[last + 1], fields[last + 2] = id, envelope
     last = last + 2
-    earliest_due = math.min(earliest_due, due)
+    earliest_due = due < earliest_due and due or earliest_due
     reply[index * 2 - 1], reply[index * 2] = 1, due
   else
     local first = first_of[id]

@@ -15,8 +15,8 @@ const enqueue = [
   ),
   mutant(
     "gives a job without delay the due time of another",
-    "score_of[due_text] = score",
-    `score_of["+0"] = score`,
+    "due_of[due_text], score_of[due_text] = due, score",
+    `due_of["+0"], score_of["+0"] = due, score`,
   ),
   mutant("answers a due time ahead for a job that was claimed", "math.min(due, now)", "due"),
   mutant(
@@ -71,7 +71,7 @@ const enqueue = [
       "wake_channel, now, now)",
     ),
   ),
-  mutant("wakes for the last job of a list", "math.min(earliest_due, due)", "due"),
+  mutant("wakes for the last job of a list", "due < earliest_due and due or earliest_due", "due"),
 ];
 
 const lastClaim = [

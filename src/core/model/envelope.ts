@@ -38,7 +38,7 @@ const NO_HEADERS: Headers = Object.freeze(Object.create(null));
 
 export function encodeEnvelope(envelope: Envelope): string | Buffer {
   const { enqueuedAtMs, maxAttempts, headers, trace = "link", traceHeaders, payload } = envelope;
-  let head = `${FORMAT}${enqueuedAtMs.toString(36)}-${newNonce()}`;
+  let head = `${FORMAT}${timeText(enqueuedAtMs)}-${newNonce()}`;
   const isTraced = trace !== "link" || traceHeaders !== undefined;
   if (maxAttempts !== undefined || headers !== undefined || isTraced) {
     const options: HeadOptions = {};
@@ -52,6 +52,18 @@ export function encodeEnvelope(envelope: Envelope): string | Buffer {
     return `${head}\n${payload}`;
   }
   return Buffer.concat([Buffer.from(`${head}\n`), payload]);
+}
+
+let lastTimeMs = -1;
+let lastTimeText = "";
+
+/** In base 36. Many jobs of one producer share a millisecond, and no number is printed as slowly as one of another base. */
+function timeText(timeMs: number): string {
+  if (timeMs !== lastTimeMs) {
+    lastTimeMs = timeMs;
+    lastTimeText = timeMs.toString(36);
+  }
+  return lastTimeText;
 }
 
 /** @throws PayloadError if these are not the bytes of an envelope */
