@@ -20,7 +20,10 @@ const redrive = [
   unchecked("delayed", `redis.call("ZCARD", delayed_key)${CHECKS_TYPES}`),
   unchecked("waiting", `redis.call("ZCARD", waiting_key)`),
   unchecked("errors", `redis.call("HLEN", errors_key)`),
-  unchecked("attempts", `redis.call("HLEN", attempts_key)`),
+  equivalent(
+    "the first write that changes anything is to that key",
+    unchecked("attempts", `redis.call("HLEN", attempts_key)`),
+  ),
   mutant("redrives what is not dead", "if died and not seen[id] then", "if not seen[id] then"),
   mutant("redrives an id twice", "if died and not seen[id] then", "if died then"),
   mutant("takes an id for the next", "list[list_from + index - 1]", "list[list_from + index]"),
