@@ -49,8 +49,8 @@ interface CountedDrain extends DrainSettings {
 }
 
 /**
- * Until a job's processor time falls no more: with jobs that do nothing, some 100,000 for holdfast and the
- * floor, some 20,000 for the others. Where jobs are slow and few, four times as many as are measured.
+ * Until a job's processor time falls no more: measured with jobs that do nothing, some 100,000 for holdfast, some
+ * 20,000 for BullMQ. As many for each. Where jobs are slow and few, four times as many as are measured.
  */
 export function warmUpJobs(measuredJobs: number): number {
   return Math.min(4 * measuredJobs, 100_000);

@@ -35,11 +35,16 @@ async function crash(server: RedisServer): Promise<void> {
 async function crashAndRewrite(server: RedisServer): Promise<void> {
   await crash(server);
   const redis = new Redis(server.url);
-  await redis.bgrewriteaof();
-  await waitFor(async () =>
-    (await redis.info("persistence")).includes("aof_rewrite_in_progress:0"),
-  );
-  redis.disconnect();
+  try {
+    await redis.bgrewriteaof();
+    await waitFor(async () => {
+      const facts = await redis.info("persistence");
+      return /aof_rewrite_in_progress:0/.test(facts) && /aof_rewrite_scheduled:0/.test(facts);
+    });
+    expect(await redis.info("persistence")).toContain("aof_last_bgrewrite_status:ok");
+  } finally {
+    redis.disconnect();
+  }
 }
 
 const enqueueAll = (queue: Queue<string>, ids: readonly string[]) =>
